@@ -1,0 +1,21 @@
+//! What exists: nodes and pods, watched from the API server.
+//!
+//! The last known state is kept while the API server is away; a relist replaces it whole. Only the
+//! fields we use are deserialised, and what repeats (label sets, container lists, node names) is
+//! interned. The room knows nothing of usage numbers and never writes to the API server.
+//!
+//! ```text
+//! kube-apiserver ──list, watch──▶ watch ──apply, delete, replace──▶ index ──▶ View (immutable)
+//!                                                                     └─▶ starts: nodes on which a
+//!                                                                         container began to run
+//! ```
+
+mod index;
+mod labels;
+mod node;
+mod pod;
+
+pub use index::{Cluster, View};
+pub use labels::Labels;
+pub use node::{Address, AddressKind, Node};
+pub use pod::{Container, ContainerState, Phase, Pod};

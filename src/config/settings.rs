@@ -1,0 +1,152 @@
+//! Checked values, grouped by the room that receives them.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::cluster::AddressKind;
+
+/// Everything `serve` needs to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// API server to watch; `None` means the one this pod runs under.
+    pub kubeconfig: Option<PathBuf>,
+    /// The Service we stand behind.
+    pub service: Service,
+    /// Name of our own API group.
+    pub api_group: String,
+    /// Samples older than this are not served any more.
+    pub max_sample_age: Duration,
+    /// How kubelets are asked.
+    pub scraping: Scraping,
+    /// The TLS port.
+    pub serving: Serving,
+    /// Who asks.
+    pub authentication: Authentication,
+    /// May they.
+    pub authorization: Authorization,
+    /// How the process stops.
+    pub shutdown: Shutdown,
+    /// Logs and traces.
+    pub telemetry: Telemetry,
+}
+
+/// A Service: names the certificate and finds the APIServices whose `caBundle` is ours to set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl Service {
+    /// The name that kube-aggregator verifies: `<name>.<namespace>.svc`.
+    pub fn dns_name(&self) -> String {
+        format!("{}.{}.svc", self.name, self.namespace)
+    }
+}
+
+/// How kubelets are asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scraping {
+    /// Target time between two scrapes of a node.
+    pub resolution: Duration,
+    /// Time for one scrape, connect to last byte.
+    pub request_timeout: Duration,
+    /// Port, unless the node tells its own and that is to be used.
+    pub port: u16,
+    /// Whether `status.daemonEndpoints.kubeletEndpoint.Port` wins over `port`.
+    pub use_node_status_port: bool,
+    /// Which address is dialled: the first kind the node has, then the next on failure.
+    pub address_kinds: Vec<AddressKind>,
+    /// Only nodes that match are scraped and served, a label selector; empty = all.
+    pub node_selector: String,
+    /// Scrapes under way at once.
+    pub in_flight: usize,
+    /// Largest body read.
+    pub body_limit_bytes: u64,
+    /// How the connection is secured.
+    pub tls: KubeletTls,
+}
+
+/// How the connection to a kubelet is secured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KubeletTls {
+    /// Whose certificates are accepted.
+    pub trust: KubeletTrust,
+    /// Client certificate and key files; besides or instead of the token.
+    pub client_certificate: Option<(PathBuf, PathBuf)>,
+}
+
+/// Whose kubelet certificates are accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KubeletTrust {
+    /// The authority of the API server's own connection (kubeconfig or service account).
+    Cluster,
+    /// The authorities of this PEM file.
+    File(PathBuf),
+    /// Any: `--kubelet-insecure-tls`, told at start as a warning.
+    Anyone,
+}
+
+/// The TLS port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Serving {
+    /// Address to bind.
+    pub address: IpAddr,
+    /// Port to bind; 0 lets the system choose.
+    pub port: u16,
+    /// Certificate and key files; `None` = own certificates.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// Connections at once.
+    pub max_connections: usize,
+    /// Requests under way at once.
+    pub max_requests_in_flight: usize,
+    /// Time for one request.
+    pub request_timeout: Duration,
+}
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authentication {
+    /// API server that holds the ConfigMap and answers TokenReviews; `None` = `Settings::kubeconfig`.
+    pub kubeconfig: Option<PathBuf>,
+    /// How long a TokenReview's answer is believed.
+    pub token_ttl: Duration,
+}
+
+/// May they.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authorization {
+    /// API server that answers SubjectAccessReviews; `None` = `Settings::kubeconfig`.
+    pub kubeconfig: Option<PathBuf>,
+    /// Paths anybody may read; a trailing `*` stands for any rest.
+    pub always_allow_paths: Vec<String>,
+    /// How long an allowance is believed.
+    pub allowed_ttl: Duration,
+    /// How long a denial is believed.
+    pub denied_ttl: Duration,
+}
+
+/// How the process stops.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shutdown {
+    /// Still serving, though not ready, for this long after the first signal.
+    pub delay: Duration,
+    /// Then open requests may take this long.
+    pub drain: Duration,
+}
+
+/// Logs and traces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telemetry {
+    /// `tracing` filter directives, e.g. `info,kube_vitals=debug`.
+    pub log_filter: String,
+    /// JSON lines instead of text.
+    pub log_json: bool,
+    /// OTLP/HTTP endpoint; `None` = no traces.
+    pub otlp_endpoint: Option<String>,
+    /// Share of requests traced when the aggregator sampled nothing, in millionths.
+    pub sampling_rate_per_million: u32,
+}

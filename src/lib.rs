@@ -1,0 +1,39 @@
+//! kube-vitals: an aggregated metrics API for Kubernetes. This file is the floor plan.
+//!
+//! ```text
+//! kube-apiserver ──watch──▶ cluster
+//!                              │ which nodes, which pods
+//! kubelet ──HTTPS──▶ scrape ──bytes──▶ promtext ──batch──▶ store ──snapshot──▶ apiserver ──▶ aggregator
+//! ```
+//!
+//! | room | why it exists |
+//! |---|---|
+//! | [`config`] | what the operator asked for: flags, environment, checked settings |
+//! | [`usage`] | the nouns and the arithmetic: samples, runs, usage, quantities; pure |
+//! | [`promtext`] | the Prometheus text of kubelets, read and written; pure |
+//! | [`cluster`] | what exists: nodes and pods, watched |
+//! | [`scrape`] | asking the kubelets, each in its own phase |
+//! | [`store`] | what we remember: latest usage per node, outcomes |
+//! | [`apiserver`] | the aggregated API: TLS, who asks, may they, what they get |
+//! | [`telemetry`] | how we see ourselves: logs, traces, metrics registry |
+//! | [`export`] | passing usage on to other engines |
+//! | [`sim`] | a pretend cluster for the demo, tests and benches |
+//!
+//! Arrows between rooms point one way and are tested (`tests/it/arrows.rs`); only [`app`] joins
+//! rooms. The ground floor is for all: [`clock`], [`readiness`], [`shutdown`], [`config`],
+//! [`telemetry`].
+
+pub mod app;
+pub mod apiserver;
+pub mod clock;
+pub mod cluster;
+pub mod config;
+pub mod export;
+pub mod promtext;
+pub mod readiness;
+pub mod scrape;
+pub mod shutdown;
+pub mod sim;
+pub mod store;
+pub mod telemetry;
+pub mod usage;

@@ -1,0 +1,18 @@
+//! What we remember of every node: the latest usage, and how its last scrape went.
+//!
+//! One writer per node (its scrape task), any number of readers. A batch becomes visible whole or
+//! not at all; a reader takes a [`Snapshot`], which never changes and never blocks a writer. The
+//! store knows no Kubernetes client and serves nothing by itself: which pods exist is the cluster
+//! room's knowledge, joined at recording (by a lookup) and at reading (by the answer's maker).
+//!
+//! ```text
+//! scrape task ──record(node, batch, scrape)──▶ Store ──snapshot()──▶ readers
+//!                                               │  persistent map: node ─▶ Arc<NodeRecord>
+//!                                               └─ revision + 1 per record
+//! ```
+
+mod record;
+mod snapshot;
+
+pub use record::{ContainerRecord, NodeRecord, PodRecord};
+pub use snapshot::{Snapshot, Store};
