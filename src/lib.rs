@@ -23,8 +23,8 @@
 //! rooms. The ground floor is for all: [`clock`], [`readiness`], [`shutdown`], [`config`],
 //! [`telemetry`].
 
-pub mod app;
 pub mod apiserver;
+pub mod app;
 pub mod clock;
 pub mod cluster;
 pub mod config;

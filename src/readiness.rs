@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-
 use crate::clock::{Clock, UnixMillis};
 
 /// The state of one named check.
@@ -49,10 +48,8 @@ pub struct Latch(Arc<LatchState>);
 impl Readiness {
     /// Registers the check `name`, failing with `waiting_for` until its latch is released.
     pub fn latch(&self, name: &'static str, waiting_for: &str) -> Latch {
-        let state = Arc::new(LatchState {
-            released: AtomicBool::new(false),
-            waiting_for: Mutex::new(waiting_for.to_owned()),
-        });
+        let state =
+            Arc::new(LatchState { released: AtomicBool::new(false), waiting_for: Mutex::new(waiting_for.to_owned()) });
         self.shared.latches.lock().push((name, Arc::clone(&state)));
         Latch(state)
     }

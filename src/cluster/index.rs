@@ -66,11 +66,7 @@ impl View {
 
 impl Default for Cluster {
     fn default() -> Self {
-        Self {
-            current: ArcSwap::default(),
-            changing: Mutex::new(()),
-            starts: broadcast::channel(STARTS_CAPACITY).0,
-        }
+        Self { current: ArcSwap::default(), changing: Mutex::new(()), starts: broadcast::channel(STARTS_CAPACITY).0 }
     }
 }
 

@@ -17,5 +17,5 @@ mod pod;
 
 pub use index::{Cluster, View};
 pub use labels::Labels;
-pub use node::{Address, AddressKind, Node};
+pub use node::{Address, Node};
 pub use pod::{Container, ContainerState, Phase, Pod};

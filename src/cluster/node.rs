@@ -2,6 +2,7 @@
 
 use crate::clock::UnixMillis;
 use crate::cluster::Labels;
+use crate::config::AddressKind;
 use crate::usage::{NodeName, Uid};
 
 /// One node of the cluster.
@@ -30,19 +31,4 @@ pub struct Address {
     pub kind: AddressKind,
     /// Host name or IP address.
     pub host: Box<str>,
-}
-
-/// Kinds of node addresses, as Kubernetes spells them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum AddressKind {
-    /// `Hostname`
-    Hostname,
-    /// `InternalDNS`
-    InternalDns,
-    /// `InternalIP`
-    InternalIp,
-    /// `ExternalDNS`
-    ExternalDns,
-    /// `ExternalIP`
-    ExternalIp,
 }

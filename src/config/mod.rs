@@ -9,5 +9,6 @@ pub mod args;
 mod settings;
 
 pub use settings::{
-    Authentication, Authorization, KubeletTls, KubeletTrust, Scraping, Service, Serving, Settings, Shutdown, Telemetry,
+    AddressKind, Authentication, Authorization, KubeletTls, KubeletTrust, Scraping, Service, Serving, Settings,
+    Shutdown, Telemetry,
 };

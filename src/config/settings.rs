@@ -4,8 +4,6 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::cluster::AddressKind;
-
 /// Everything `serve` needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -88,6 +86,21 @@ pub enum KubeletTrust {
     File(PathBuf),
     /// Any: `--kubelet-insecure-tls`, told at start as a warning.
     Anyone,
+}
+
+/// Kinds of node addresses, as Kubernetes spells them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AddressKind {
+    /// `Hostname`
+    Hostname,
+    /// `InternalDNS`
+    InternalDns,
+    /// `InternalIP`
+    InternalIp,
+    /// `ExternalDNS`
+    ExternalDns,
+    /// `ExternalIP`
+    ExternalIp,
 }
 
 /// The TLS port.
