@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"go.etcd.io/etcd/server/v3/embed"
+)
+
+// etcd is the embedded store of one control plane.
+type etcd struct {
+	server   *embed.Etcd
+	sockets  string
+	endpoint string
+}
+
+// startEtcd starts an empty store with its data and log under dir. It listens
+// on unix sockets only: no port to be taken by another test, and nobody but
+// this user gets at the data past the API server.
+func startEtcd(ctx context.Context, dir string) (*etcd, error) {
+	// Socket paths have about 100 bytes; the working directory may be deeper.
+	sockets, err := os.MkdirTemp("", "kv-etcd-")
+	if err != nil {
+		return nil, err
+	}
+	client, peer := socketURL(sockets, "client"), socketURL(sockets, "peer")
+	config := embed.NewConfig()
+	config.Dir = filepath.Join(dir, "etcd")
+	config.LogLevel = "warn"
+	config.LogOutputs = []string{filepath.Join(dir, "etcd.log")}
+	config.ListenClientUrls, config.ListenPeerUrls = []url.URL{client}, []url.URL{peer}
+	// etcd wants advertised URLs with a port. Nobody dials them: there is one
+	// member, and the API server is given the socket.
+	config.AdvertiseClientUrls = []url.URL{{Scheme: "http", Host: "127.0.0.1:2379"}}
+	config.AdvertisePeerUrls = []url.URL{{Scheme: "http", Host: "127.0.0.1:2380"}}
+	config.InitialCluster = config.InitialClusterFromName(config.Name)
+	// The data lives no longer than the process.
+	config.UnsafeNoFsync = true
+
+	store := &etcd{sockets: sockets, endpoint: client.String()}
+	if err := os.RemoveAll(config.Dir); err != nil {
+		return nil, store.abandon(err)
+	}
+	if store.server, err = embed.StartEtcd(config); err != nil {
+		return nil, store.abandon(fmt.Errorf("start etcd: %w", err))
+	}
+	select {
+	case <-store.server.Server.ReadyNotify():
+		return store, nil
+	case err = <-store.server.Err():
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	return nil, store.abandon(fmt.Errorf("start etcd: %w", err))
+}
+
+// stop ends the store and removes its sockets; data and log stay.
+func (e *etcd) stop() {
+	if e.server != nil {
+		e.server.Close()
+	}
+	os.RemoveAll(e.sockets)
+}
+
+func (e *etcd) abandon(err error) error {
+	e.stop()
+	return err
+}
+
+func socketURL(dir, name string) url.URL {
+	return url.URL{Scheme: "unix", Path: filepath.Join(dir, name)}
+}
