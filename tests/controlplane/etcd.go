@@ -12,7 +12,6 @@ import (
 
 // etcd is the embedded store of one control plane.
 type etcd struct {
-	server   *embed.Etcd
 	sockets  string
 	endpoint string
 }
@@ -26,14 +25,19 @@ func startEtcd(ctx context.Context, dir string) (*etcd, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, peer := socketURL(sockets, "client"), socketURL(sockets, "peer")
+	client := url.URL{Scheme: "unix", Path: filepath.Join(sockets, "client")}
 	config := embed.NewConfig()
 	config.Dir = filepath.Join(dir, "etcd")
 	config.LogLevel = "warn"
+	// The default, which etcd sets only from its command line; with zero it
+	// would warn about every request.
+	config.WarningUnaryRequestDuration = embed.DefaultWarningUnaryRequestDuration
 	config.LogOutputs = []string{filepath.Join(dir, "etcd.log")}
-	config.ListenClientUrls, config.ListenPeerUrls = []url.URL{client}, []url.URL{peer}
-	// etcd wants advertised URLs with a port. Nobody dials them: there is one
-	// member, and the API server is given the socket.
+	config.ListenClientUrls = []url.URL{client}
+	// An unnamed socket: there are no peers.
+	config.ListenPeerUrls = []url.URL{{Scheme: "unix"}}
+	// etcd wants advertised URLs with a port. Nobody dials them: the API
+	// server is given the socket.
 	config.AdvertiseClientUrls = []url.URL{{Scheme: "http", Host: "127.0.0.1:2379"}}
 	config.AdvertisePeerUrls = []url.URL{{Scheme: "http", Host: "127.0.0.1:2380"}}
 	config.InitialCluster = config.InitialClusterFromName(config.Name)
@@ -44,32 +48,26 @@ func startEtcd(ctx context.Context, dir string) (*etcd, error) {
 	if err := os.RemoveAll(config.Dir); err != nil {
 		return nil, store.abandon(err)
 	}
-	if store.server, err = embed.StartEtcd(config); err != nil {
+	server, err := embed.StartEtcd(config)
+	if err != nil {
 		return nil, store.abandon(fmt.Errorf("start etcd: %w", err))
 	}
 	select {
-	case <-store.server.Server.ReadyNotify():
+	case <-server.Server.ReadyNotify():
 		return store, nil
-	case err = <-store.server.Err():
+	case err = <-server.Err():
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 	}
 	return nil, store.abandon(fmt.Errorf("start etcd: %w", err))
 }
 
-// stop ends the store and removes its sockets; data and log stay.
-func (e *etcd) stop() {
-	if e.server != nil {
-		e.server.Close()
-	}
-	os.RemoveAll(e.sockets)
-}
+// stop takes the sockets away; data and log stay. The server itself ends with
+// the process: its own close waits seconds for the API server's watches, to
+// save data that nobody will read.
+func (e *etcd) stop() { os.RemoveAll(e.sockets) }
 
 func (e *etcd) abandon(err error) error {
 	e.stop()
 	return err
-}
-
-func socketURL(dir, name string) url.URL {
-	return url.URL{Scheme: "unix", Path: filepath.Join(dir, name)}
 }
