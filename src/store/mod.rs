@@ -15,6 +15,8 @@ mod merge;
 mod offer;
 mod record;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 pub use merge::{Merge, Merged};
 pub use record::{ContainerRecord, NodeRecord, PodRecord};
