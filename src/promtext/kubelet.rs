@@ -161,14 +161,14 @@ impl<'a> Reader<'a> {
 
     fn container(&mut self, field: Field, text: &'a [u8]) -> Result<(), RejectReason> {
         let as_expected = self.written.get(self.expected).and_then(|labels| text.strip_prefix(*labels));
-        let (row, point) = match as_expected {
-            Some(rest) => (self.expected, series::point(rest, field.scale())?),
-            None => {
-                let (names, rest) = container_names(text)?;
-                let point = series::point(rest, field.scale())?;
-                let labels = text.get(..text.len() - rest.len()).unwrap_or_default();
-                (self.row(names, labels), point)
-            }
+        let (row, point) = if let Some(rest) = as_expected {
+            (self.expected, series::point(rest, field.scale())?)
+        } else {
+            let (names, rest) = container_names(text)?;
+            // Read before the row is made: a line without a number makes none.
+            let point = series::point(rest, field.scale())?;
+            let labels = text.get(..text.len() - rest.len()).unwrap_or_default();
+            (self.row(names, labels), point)
         };
         self.expected = row + 1;
         let row = self.batch.rows.get_mut(row).ok_or(RejectReason::Syntax)?;

@@ -318,7 +318,7 @@ mod summaries {
         for body in ["", "[]", "{", "404 page not found", r#"{"node":{"cpu":{"usageNanoCores":-1}}}"#] {
             assert!(summary::read(body.as_bytes()).is_err(), "{body}");
         }
-        assert!(summary::read(&[b'['; 1 << 20]).is_err(), "depth is bounded");
+        assert!(summary::read(&vec![b'['; 1 << 20]).is_err(), "depth is bounded");
     }
 }
 
@@ -392,7 +392,7 @@ mod random_bodies {
     #[test]
     fn hostile_shapes_cost_no_more_than_their_length() {
         const NAME: &str = "container_cpu_usage_seconds_total";
-        let one_line = [NAME.as_bytes(), b"{container=\"", &[b'x'; 8 << 20]].concat();
+        let one_line = [NAME.as_bytes(), b"{container=\"", &vec![b'x'; 8 << 20]].concat();
         check(&one_line);
         check(&vec![b'\n'; 1 << 20]);
         check(&b"{".repeat(4 << 20));

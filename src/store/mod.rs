@@ -18,6 +18,6 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
-pub use merge::{Merge, Merged};
+pub use merge::{Merge, Merged, PodLookup};
 pub use record::{ContainerRecord, NodeRecord, PodRecord};
 pub use snapshot::{Snapshot, Store};

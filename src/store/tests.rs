@@ -10,7 +10,7 @@ use crate::usage::{
     Batch, ContainerName, Failure, NodeName, PodKey, Reading, Rejected, Row, Run, Scrape, Source, Uid, Usage,
 };
 
-const MAX_AGE: Duration = Duration::from_secs(120);
+const MAX_AGE: Duration = Duration::from_mins(2);
 
 fn at(seconds: f64) -> UnixMillis {
     UnixMillis(1_795_391_000_000) + Duration::from_secs_f64(seconds)
