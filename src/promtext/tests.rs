@@ -300,14 +300,25 @@ mod summaries {
             assert!(summary::read(body.as_bytes()).unwrap().is_empty(), "{body}");
         }
         let body = r#"{"pods":[{"podRef":{"name":"p","namespace":"work"},"containers":[
-            {"name":"c","startTime":null,"cpu":{"time":"0001-01-01T00:00:00Z"},"memory":{"time":"yesterday"}}]}]}"#;
-        assert_eq!(row(&summary::read(body.as_bytes()).unwrap(), "p", "c"), Some(&Reading::default()));
+            {"name":"c","startTime":null,"memory":{"time":"yesterday"},
+             "cpu":{"time":"0001-01-01T00:00:00Z","usageNanoCores":0}}]}]}"#;
+        let rate_alone = Reading { kubelet_rate: Some(0), ..Reading::default() };
+        assert_eq!(row(&summary::read(body.as_bytes()).unwrap(), "p", "c"), Some(&rate_alone));
+    }
+
+    #[test]
+    fn containers_without_a_rate_are_left_out() {
+        let body = r#"{"pods":[{"podRef":{"name":"p","namespace":"work"},"containers":[
+            {"name":"a"},{},{"name":"b","cpu":{"usageCoreNanoSeconds":5}},{"name":"c","cpu":{"usageNanoCores":null}}]}]}"#;
+        let batch = summary::read(body.as_bytes()).unwrap();
+        assert_eq!((batch.rows.len(), batch.rejected.count), (0, 0));
     }
 
     #[test]
     fn a_name_with_an_escape_costs_its_entry_alone() {
         let body = r#"{"pods":[{"podRef":{"name":"p","namespace":"work"},"containers":[
-            {"name":"a"},{"name":"\u0062"},{"name":""},{"name":"d"}]}]}"#;
+            {"name":"a",RATE},{"name":"\u0062",RATE},{"name":"",RATE},{"name":"d",RATE}]}]}"#;
+        let body = body.replace("RATE", r#""cpu":{"usageNanoCores":1}"#);
         let batch = summary::read(body.as_bytes()).unwrap();
         assert_eq!(containers(&batch), ["p/a", "p/d"]);
         assert_eq!((batch.rejected.count, batch.rejected.first), (2, Some((2, RejectReason::Label))));
@@ -409,6 +420,17 @@ mod random_bodies {
         }
         check(backwards.as_bytes());
         assert_eq!(kubelet::read(backwards.as_bytes()).rows.len(), 30_000);
+    }
+
+    #[test]
+    fn a_body_does_not_decide_how_many_rows_there_are() {
+        let mut body = String::new();
+        for index in 0..40_000 {
+            let _ = writeln!(body, "container_start_time_seconds{{container=\"c\",namespace=\"n\",pod=\"{index}\"}} 1");
+        }
+        let batch = kubelet::read(body.as_bytes());
+        assert_eq!((batch.rows.len(), batch.rejected.count), (32_768, 40_000 - 32_768));
+        assert_eq!(batch.rejected.first, Some((32_769, RejectReason::TooMany)));
     }
 
     #[test]
