@@ -7,4 +7,5 @@ mod arrows;
 mod dashboards;
 mod flags;
 mod manifests;
+mod reasons;
 mod repository;
