@@ -10,13 +10,16 @@
 //!                └─ bounds: what a served number may be          └─ Faults: set per node, at run time
 //! ```
 
+mod certificates;
 mod cluster;
 mod faults;
+mod kubelet;
 mod load;
 mod scenario;
 mod seed;
 
 pub use cluster::{Basis, Bounds, Change, Event, Phase, Run, SimContainer, SimNode, SimPod, State, World};
 pub use faults::{Fault, Faults, UnknownFault};
+pub use kubelet::Fleet;
 pub use load::Load;
 pub use scenario::{ContainerKind, ContainerPlan, Course, Lifetime, Scenario, Workload};
