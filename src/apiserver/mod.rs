@@ -1,1 +1,11 @@
-//! (this room is being furnished)
+//! The aggregated API: TLS, who asks, may they, what they get.
+
+// The door: from the socket to a user who may.
+pub mod authn;
+pub mod authz;
+mod listener;
+mod percent;
+mod request_info;
+
+pub use listener::{ConnectionId, Peer};
+pub use request_info::{RequestInfo, ResourceRequest};
