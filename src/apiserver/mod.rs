@@ -10,5 +10,5 @@ mod percent;
 mod request_info;
 pub mod tls;
 
-pub use listener::{ConnectionId, Peer};
+pub use listener::{ConnectionId, Listener, Metrics as ListenerMetrics, Peer};
 pub use request_info::{RequestInfo, ResourceRequest};
