@@ -8,6 +8,7 @@ mod fixtures;
 mod listener;
 mod percent;
 mod request_info;
+mod reviews;
 pub mod tls;
 
 pub use listener::{ConnectionId, Listener, Metrics as ListenerMetrics, Peer};
