@@ -10,7 +10,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
-use super::tls;
+use super::{ConnectionId, Peer, tls};
 use crate::clock::UnixMillis;
 
 /// 2026-06-15: inside the validity of all fixtures.
@@ -119,4 +119,9 @@ fn leaf_params(name: &str, hosts: Vec<String>, usage: ExtendedKeyUsagePurpose) -
     params.extended_key_usages = vec![usage];
     (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2096, 1, 1));
     params
+}
+
+/// A peer that offered `chain` on connection `id`.
+pub(super) fn peer(id: u64, chain: &[CertificateDer<'static>]) -> Peer {
+    Peer { address: ([127, 0, 0, 1], 40_000).into(), certificates: chain.to_vec().into(), id: ConnectionId(id) }
 }
