@@ -18,11 +18,14 @@ mod error;
 mod front_proxy;
 mod judge;
 mod live_trust;
+mod metrics;
 mod subject;
+mod token_review;
 mod trust;
 mod user;
 
-pub use authenticator::Authenticate;
+pub use authenticator::{Authenticate, Authenticator};
 pub use error::AuthnError;
 pub use live_trust::LiveTrust;
+pub use metrics::Metrics;
 pub use user::{User, Via};

@@ -11,5 +11,5 @@
 mod ask;
 mod verdicts;
 
-pub(super) use ask::{ReviewError, ask};
+pub(super) use ask::{REVIEW_SECONDS, ReviewError, ask};
 pub(super) use verdicts::{Source, Verdicts};

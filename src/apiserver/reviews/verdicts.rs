@@ -26,6 +26,16 @@ pub(in crate::apiserver) enum Source {
     Review,
 }
 
+impl Source {
+    /// As labels spell it.
+    pub(in crate::apiserver) fn as_str(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Review => "review",
+        }
+    }
+}
+
 struct Inner<K, V> {
     kept: Cache<K, Kept<V>, Weigh<K, V>>,
     flights: Mutex<Flights<K, V>>,
