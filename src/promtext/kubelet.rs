@@ -106,7 +106,7 @@ struct Reader<'a> {
     /// The row that the next line should be of.
     expected: usize,
     /// The family of the line before, by name.
-    family: (&'a [u8], Family),
+    family: Option<(&'a [u8], Family)>,
     /// Rows by their names; made when a line comes out of order, since it seldom does.
     by_names: Option<HashMap<Names<'a>, usize>>,
 }
@@ -118,7 +118,7 @@ impl<'a> Reader<'a> {
             batch: Batch { rows: Vec::with_capacity(rows), ..Batch::default() },
             written: Vec::with_capacity(rows),
             expected: 0,
-            family: (b"", Family::Unused),
+            family: None,
             by_names: None,
         }
     }
@@ -137,8 +137,8 @@ impl<'a> Reader<'a> {
     }
 
     fn family(&mut self, line: &'a [u8]) -> Result<(Family, &'a [u8]), RejectReason> {
-        let (name, family) = self.family;
-        if let Some(rest) = line.strip_prefix(name)
+        if let Some((name, family)) = self.family
+            && let Some(rest) = line.strip_prefix(name)
             && matches!(rest.first(), Some(b'{' | b' ' | b'\t'))
         {
             return Ok((family, rest));
@@ -147,9 +147,10 @@ impl<'a> Reader<'a> {
         if name.is_empty() || !matches!(rest.first(), Some(b'{' | b' ' | b'\t')) {
             return Err(RejectReason::Syntax);
         }
-        self.family = (name, Family::of(name));
+        let family = Family::of(name);
+        self.family = Some((name, family));
         self.expected = 0;
-        Ok((self.family.1, rest))
+        Ok((family, rest))
     }
 
     fn node(&mut self, field: Field, text: &'a [u8]) -> Result<(), RejectReason> {
@@ -160,14 +161,14 @@ impl<'a> Reader<'a> {
 
     fn container(&mut self, field: Field, text: &'a [u8]) -> Result<(), RejectReason> {
         let as_expected = self.written.get(self.expected).and_then(|labels| text.strip_prefix(*labels));
-        let (row, point) = match as_expected {
-            Some(rest) => (self.expected, series::point(rest, field.scale())?),
-            None => {
-                let (names, rest) = container_names(text)?;
-                let point = series::point(rest, field.scale())?;
-                let labels = text.get(..text.len() - rest.len()).unwrap_or_default();
-                (self.row(names, labels), point)
-            }
+        let (row, point) = if let Some(rest) = as_expected {
+            (self.expected, series::point(rest, field.scale())?)
+        } else {
+            let (names, rest) = container_names(text)?;
+            // Read before the row is made: a line without a number makes none.
+            let point = series::point(rest, field.scale())?;
+            let labels = text.get(..text.len() - rest.len()).unwrap_or_default();
+            (self.row(names, labels), point)
         };
         self.expected = row + 1;
         let row = self.batch.rows.get_mut(row).ok_or(RejectReason::Syntax)?;
