@@ -1,5 +1,7 @@
 //! The index: an immutable [`View`] that the watch replaces and everybody reads.
 
+use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -19,6 +21,14 @@ pub struct View {
     revision: u64,
     nodes: imbl::OrdMap<NodeName, Arc<Node>>,
     pods: imbl::OrdMap<PodKey, Arc<Pod>>,
+    listed: Listed,
+}
+
+/// Which resources have been listed whole at least once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Listed {
+    nodes: bool,
+    pods: bool,
 }
 
 /// The watched cluster: cheap views for readers, and for the watch alone the right to change it.
@@ -33,6 +43,11 @@ impl View {
     /// Grows with every change.
     pub const fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// Whether all nodes and all pods are in it: false until each was listed once, true from then on.
+    pub const fn is_complete(&self) -> bool {
+        self.listed.nodes && self.listed.pods
     }
 
     /// All nodes, by name.
@@ -62,6 +77,11 @@ impl View {
     pub fn pod(&self, key: &PodKey) -> Option<&Arc<Pod>> {
         self.pods.get(key)
     }
+
+    /// One pod, by names that are borrowed from elsewhere; makes no copy of them.
+    pub fn pod_named(&self, namespace: &str, name: &str) -> Option<&Arc<Pod>> {
+        self.pods.get(&(namespace, name) as &dyn PodNames)
+    }
 }
 
 /// What the index needs to know of the objects it holds.
@@ -80,6 +100,9 @@ pub(super) trait Indexed: PartialEq + Sized {
 
     /// The same, for a change.
     fn map_mut(view: &mut View) -> &mut imbl::OrdMap<Self::Key, Arc<Self>>;
+
+    /// Remembers that all of its kind were listed.
+    fn mark_listed(listed: &mut Listed);
 
     /// The node on which a container began to run by the step from `before` to this state.
     fn run_begun_on(&self, before: Option<&Self>) -> Option<&NodeName>;
@@ -137,7 +160,10 @@ impl Cluster {
     /// These objects and no others are there.
     pub(super) fn replace<T: Indexed>(&self, objects: Vec<Arc<T>>) {
         let map = objects.into_iter().map(|object| (object.key().clone(), object)).collect();
-        self.change(|view| *T::map_mut(view) = map);
+        self.change(|view| {
+            *T::map_mut(view) = map;
+            T::mark_listed(&mut view.listed);
+        });
     }
 
     /// The copy that is already held if nothing differs; else the new one, with the names of the
@@ -184,6 +210,10 @@ impl Indexed for Node {
         &mut view.nodes
     }
 
+    fn mark_listed(listed: &mut Listed) {
+        listed.nodes = true;
+    }
+
     fn run_begun_on(&self, _before: Option<&Self>) -> Option<&NodeName> {
         None
     }
@@ -208,6 +238,10 @@ impl Indexed for Pod {
         &mut view.pods
     }
 
+    fn mark_listed(listed: &mut Listed) {
+        listed.pods = true;
+    }
+
     fn run_begun_on(&self, before: Option<&Self>) -> Option<&NodeName> {
         let known = before.filter(|before| before.uid == self.uid);
         let was_running = |container: &Container| known.is_some_and(|known| known.containers.contains(container));
@@ -215,6 +249,49 @@ impl Indexed for Pod {
             matches!(container.state, ContainerState::Running(_)) && !was_running(container)
         });
         self.node.as_ref().filter(|_| begun)
+    }
+}
+
+/// A pod's names, owned or borrowed: what lets a [`PodKey`] be found by two borrowed texts.
+trait PodNames {
+    fn names(&self) -> (&str, &str);
+}
+
+impl PodNames for PodKey {
+    fn names(&self) -> (&str, &str) {
+        (&self.namespace, &self.name)
+    }
+}
+
+impl PodNames for (&str, &str) {
+    fn names(&self) -> (&str, &str) {
+        *self
+    }
+}
+
+impl PartialEq for dyn PodNames + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        self.names() == other.names()
+    }
+}
+
+impl Eq for dyn PodNames + '_ {}
+
+impl PartialOrd for dyn PodNames + '_ {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for dyn PodNames + '_ {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.names().cmp(&other.names())
+    }
+}
+
+impl<'a> Borrow<dyn PodNames + 'a> for PodKey {
+    fn borrow(&self) -> &(dyn PodNames + 'a) {
+        self
     }
 }
 

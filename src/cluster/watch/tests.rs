@@ -147,7 +147,7 @@ async fn all_pages_become_visible_at_once_and_release_the_latch() {
     watched.until_pods_are(&["b", "c", "d"]).await;
     assert!(watched.readiness.is_ready());
     assert_eq!(server.queries_with("limit=500&continue=next"), 1);
-    assert_eq!(server.queries_with("nodes?&limit=500&labelSelector=pool"), 1, "{:?}", server.queries.lock());
+    assert_eq!(server.queries_with("nodes?&labelSelector=pool+in+%28a%29&limit=500"), 1, "{:?}", server.queries.lock());
 }
 
 #[tokio::test(start_paused = true)]
