@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
-use crate::cluster::{Node, Pod};
+use crate::cluster::{Container, ContainerState, Node, Pod};
 use crate::usage::{NodeName, PodKey};
 
 /// Nodes on which a container began to run, for an early scrape. A receiver that falls behind by
@@ -64,6 +64,27 @@ impl View {
     }
 }
 
+/// What the index needs to know of the objects it holds.
+pub(super) trait Indexed: PartialEq + Sized {
+    /// What the object is found by.
+    type Key: Ord + Clone;
+
+    /// Its key.
+    fn key(&self) -> &Self::Key;
+
+    /// Takes over the key's own copy of its names.
+    fn adopt_key(&mut self, key: &Self::Key);
+
+    /// The map of a view that holds its kind.
+    fn map(view: &View) -> &imbl::OrdMap<Self::Key, Arc<Self>>;
+
+    /// The same, for a change.
+    fn map_mut(view: &mut View) -> &mut imbl::OrdMap<Self::Key, Arc<Self>>;
+
+    /// The node on which a container began to run by the step from `before` to this state.
+    fn run_begun_on(&self, before: Option<&Self>) -> Option<&NodeName>;
+}
+
 impl Default for Cluster {
     fn default() -> Self {
         Self { current: ArcSwap::default(), changing: Mutex::new(()), starts: broadcast::channel(STARTS_CAPACITY).0 }
@@ -71,6 +92,14 @@ impl Default for Cluster {
 }
 
 impl Cluster {
+    /// A cluster that holds these objects and changes no more: for tests of other rooms.
+    pub fn with(nodes: Vec<Node>, pods: Vec<Pod>) -> Self {
+        let cluster = Self::default();
+        cluster.replace(nodes.into_iter().map(Arc::new).collect());
+        cluster.replace(pods.into_iter().map(Arc::new).collect());
+        cluster
+    }
+
     /// The view of this moment: a reference count, no copy.
     pub fn view(&self) -> Arc<View> {
         self.current.load_full()
@@ -80,4 +109,114 @@ impl Cluster {
     pub fn subscribe_starts(&self) -> broadcast::Receiver<NodeName> {
         self.starts.subscribe()
     }
+
+    /// One object is there, or has changed.
+    pub(super) fn apply<T: Indexed>(&self, object: T) {
+        let view = self.view();
+        let before = T::map(&view).get(object.key());
+        let object = self.share(object);
+        if before.is_some_and(|before| Arc::ptr_eq(before, &object)) {
+            return;
+        }
+        self.change(|view| {
+            T::map_mut(view).insert(object.key().clone(), Arc::clone(&object));
+        });
+        if let Some(node) = object.run_begun_on(before.map(Arc::as_ref)) {
+            // Nobody listening is no fault: the regular scrape sees the container too.
+            let _ = self.starts.send(node.clone());
+        }
+    }
+
+    /// One object is gone.
+    pub(super) fn delete<T: Indexed>(&self, key: &T::Key) {
+        self.change(|view| {
+            T::map_mut(view).remove(key);
+        });
+    }
+
+    /// These objects and no others are there.
+    pub(super) fn replace<T: Indexed>(&self, objects: Vec<Arc<T>>) {
+        let map = objects.into_iter().map(|object| (object.key().clone(), object)).collect();
+        self.change(|view| *T::map_mut(view) = map);
+    }
+
+    /// The copy that is already held if nothing differs; else the new one, with the names of the
+    /// held one. A relist then costs no second copy of the cluster, and records that share a
+    /// pod's names keep sharing them.
+    pub(super) fn share<T: Indexed>(&self, mut object: T) -> Arc<T> {
+        let view = self.current.load();
+        match T::map(&view).get_key_value(object.key()) {
+            Some((_, held)) if **held == object => Arc::clone(held),
+            Some((key, _)) => {
+                object.adopt_key(key);
+                Arc::new(object)
+            }
+            None => Arc::new(object),
+        }
+    }
+
+    /// Copy on write: readers keep their view, the next reader gets the changed one.
+    fn change(&self, edit: impl FnOnce(&mut View)) {
+        let _only_writer = self.changing.lock();
+        let mut next = View::clone(&self.current.load());
+        edit(&mut next);
+        next.revision += 1;
+        self.current.store(Arc::new(next));
+    }
 }
+
+impl Indexed for Node {
+    type Key = NodeName;
+
+    fn key(&self) -> &NodeName {
+        &self.name
+    }
+
+    fn adopt_key(&mut self, key: &NodeName) {
+        self.name = key.clone();
+    }
+
+    fn map(view: &View) -> &imbl::OrdMap<NodeName, Arc<Self>> {
+        &view.nodes
+    }
+
+    fn map_mut(view: &mut View) -> &mut imbl::OrdMap<NodeName, Arc<Self>> {
+        &mut view.nodes
+    }
+
+    fn run_begun_on(&self, _before: Option<&Self>) -> Option<&NodeName> {
+        None
+    }
+}
+
+impl Indexed for Pod {
+    type Key = PodKey;
+
+    fn key(&self) -> &PodKey {
+        &self.key
+    }
+
+    fn adopt_key(&mut self, key: &PodKey) {
+        self.key = key.clone();
+    }
+
+    fn map(view: &View) -> &imbl::OrdMap<PodKey, Arc<Self>> {
+        &view.pods
+    }
+
+    fn map_mut(view: &mut View) -> &mut imbl::OrdMap<PodKey, Arc<Self>> {
+        &mut view.pods
+    }
+
+    fn run_begun_on(&self, before: Option<&Self>) -> Option<&NodeName> {
+        let known = before.filter(|before| before.uid == self.uid);
+        let was_running = |container: &Container| known.is_some_and(|known| known.containers.contains(container));
+        let begun = self.containers.iter().any(|container| {
+            matches!(container.state, ContainerState::Running(_)) && !was_running(container)
+        });
+        self.node.as_ref().filter(|_| begun)
+    }
+}
+
+#[cfg(test)]
+mod tests;
