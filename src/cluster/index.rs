@@ -1,5 +1,6 @@
 //! The index: an immutable [`View`] that the watch replaces and everybody reads.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -58,10 +59,24 @@ impl View {
             .map(|(_, pod)| pod)
     }
 
+    /// The nodes after `name`, or all of them: for a reader that takes them in several turns.
+    pub fn nodes_after(&self, name: Option<&NodeName>) -> impl Iterator<Item = &Arc<Node>> {
+        self.nodes.range((after(name), Bound::Unbounded)).map(|(_, node)| node)
+    }
+
+    /// The pods after `key`, or all of them: for a reader that takes them in several turns.
+    pub fn pods_after(&self, key: Option<&PodKey>) -> impl Iterator<Item = &Arc<Pod>> {
+        self.pods.range((after(key), Bound::Unbounded)).map(|(_, pod)| pod)
+    }
+
     /// One pod.
     pub fn pod(&self, key: &PodKey) -> Option<&Arc<Pod>> {
         self.pods.get(key)
     }
+}
+
+fn after<K: Clone>(key: Option<&K>) -> Bound<K> {
+    key.map_or(Bound::Unbounded, |key| Bound::Excluded(key.clone()))
 }
 
 /// What the index needs to know of the objects it holds.
