@@ -3,9 +3,12 @@
 // The door: from the socket to a user who may.
 pub mod authn;
 pub mod authz;
+#[cfg(test)]
+mod fixtures;
 mod listener;
 mod percent;
 mod request_info;
+pub mod tls;
 
-pub use listener::{ConnectionId, Peer};
+pub use listener::{ConnectionId, Listener, Metrics as ListenerMetrics, Peer};
 pub use request_info::{RequestInfo, ResourceRequest};
