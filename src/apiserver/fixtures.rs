@@ -1,7 +1,12 @@
 //! Authorities, certificates and clients for the tests of the door.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use http::Method;
+use http_body_util::{BodyExt, Full};
+use parking_lot::Mutex;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, date_time_ymd,
@@ -9,8 +14,9 @@ use rcgen::{
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
+use serde_json::Value;
 
-use super::tls;
+use super::{ConnectionId, Peer, tls};
 use crate::clock::UnixMillis;
 
 /// 2026-06-15: inside the validity of all fixtures.
@@ -119,4 +125,65 @@ fn leaf_params(name: &str, hosts: Vec<String>, usage: ExtendedKeyUsagePurpose) -
     params.extended_key_usages = vec![usage];
     (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2096, 1, 1));
     params
+}
+
+/// An API server that answers every request alike and remembers what it was asked.
+#[derive(Clone)]
+pub(super) struct ApiServer {
+    answer: Arc<dyn Fn(&ApiRequest) -> Option<(u16, Value)> + Send + Sync>,
+    requests: Arc<Mutex<Vec<ApiRequest>>>,
+}
+
+/// One request it got.
+#[derive(Clone, Debug)]
+pub(super) struct ApiRequest {
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) body: Value,
+}
+
+impl ApiServer {
+    /// Always answers the same.
+    pub(super) fn answering(code: u16, body: Value) -> Self {
+        Self::with(move |_| Some((code, body.clone())))
+    }
+
+    /// Never answers.
+    pub(super) fn hanging() -> Self {
+        Self::with(|_| None)
+    }
+
+    /// Answers as `answer` says; `None` is no answer at all.
+    pub(super) fn with(answer: impl Fn(&ApiRequest) -> Option<(u16, Value)> + Send + Sync + 'static) -> Self {
+        Self { answer: Arc::new(answer), requests: Arc::default() }
+    }
+
+    pub(super) fn requests(&self) -> Vec<ApiRequest> {
+        self.requests.lock().clone()
+    }
+
+    pub(super) fn client(&self) -> kube::Client {
+        let api = self.clone();
+        let service = tower::service_fn(move |request: http::Request<kube::client::Body>| api.clone().respond(request));
+        kube::Client::new(service, "default")
+    }
+
+    async fn respond(
+        self,
+        request: http::Request<kube::client::Body>,
+    ) -> Result<http::Response<Full<Bytes>>, Infallible> {
+        let (head, body) = request.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let body = serde_json::from_slice(&body).unwrap_or_default();
+        let request = ApiRequest { method: head.method, path: head.uri.path().to_owned(), body };
+        self.requests.lock().push(request.clone());
+        let Some((code, answer)) = (self.answer)(&request) else { return std::future::pending().await };
+        let answer = Full::new(Bytes::from(answer.to_string()));
+        Ok(http::Response::builder().status(code).header("content-type", "application/json").body(answer).unwrap())
+    }
+}
+
+/// A peer that offered `chain` on connection `id`.
+pub(super) fn peer(id: u64, chain: &[CertificateDer<'static>]) -> Peer {
+    Peer { address: ([127, 0, 0, 1], 40_000).into(), certificates: chain.to_vec().into(), id: ConnectionId(id) }
 }

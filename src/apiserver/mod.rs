@@ -17,6 +17,7 @@ mod fixtures;
 mod listener;
 mod percent;
 mod request_info;
+mod reviews;
 pub mod tls;
 
 // The answers: what a user who may gets.

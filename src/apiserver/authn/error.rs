@@ -21,3 +21,13 @@ pub enum AuthnError {
     #[error("the token could not be reviewed")]
     Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
 }
+
+impl AuthnError {
+    pub(super) fn unauthorized(cause: String) -> Self {
+        Self::Unauthorized { cause }
+    }
+
+    pub(super) fn unavailable(cause: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Unavailable(Arc::new(cause))
+    }
+}

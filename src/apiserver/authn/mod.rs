@@ -12,9 +12,20 @@
 //! refused rather than served as himself. This room never decides what a user may do.
 
 mod authenticator;
+mod authorities;
+mod client_cert;
 mod error;
+mod front_proxy;
+mod judge;
+mod live_trust;
+mod metrics;
+mod subject;
+mod token_review;
+mod trust;
 mod user;
 
-pub use authenticator::Authenticate;
+pub use authenticator::{Authenticate, Authenticator};
 pub use error::AuthnError;
+pub use live_trust::LiveTrust;
+pub use metrics::Metrics;
 pub use user::{User, Via};

@@ -37,6 +37,18 @@ pub enum Via {
     Anonymous,
 }
 
+impl Via {
+    /// As labels and span fields spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FrontProxy => "front_proxy",
+            Self::ClientCertificate => "client_certificate",
+            Self::Token => "token",
+            Self::Anonymous => "anonymous",
+        }
+    }
+}
+
 impl User {
     /// A caller without credentials.
     pub fn anonymous() -> Self {
