@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 use std::cmp::Ordering;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -73,6 +74,16 @@ impl View {
             .map(|(_, pod)| pod)
     }
 
+    /// The nodes after `name`, or all of them: for a reader that takes them in several turns.
+    pub fn nodes_after(&self, name: Option<&NodeName>) -> impl Iterator<Item = &Arc<Node>> {
+        self.nodes.range((after(name), Bound::Unbounded)).map(|(_, node)| node)
+    }
+
+    /// The pods after `key`, or all of them: for a reader that takes them in several turns.
+    pub fn pods_after(&self, key: Option<&PodKey>) -> impl Iterator<Item = &Arc<Pod>> {
+        self.pods.range((after(key), Bound::Unbounded)).map(|(_, pod)| pod)
+    }
+
     /// One pod.
     pub fn pod(&self, key: &PodKey) -> Option<&Arc<Pod>> {
         self.pods.get(key)
@@ -82,6 +93,10 @@ impl View {
     pub fn pod_named(&self, namespace: &str, name: &str) -> Option<&Arc<Pod>> {
         self.pods.get(&(namespace, name) as &dyn PodNames)
     }
+}
+
+fn after<K: Clone>(key: Option<&K>) -> Bound<K> {
+    key.map_or(Bound::Unbounded, |key| Bound::Excluded(key.clone()))
 }
 
 /// What the index needs to know of the objects it holds.
