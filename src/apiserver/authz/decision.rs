@@ -1,0 +1,13 @@
+//! What was decided.
+
+/// The answer to "may this user do this".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Yes.
+    Allowed,
+    /// No.
+    Denied {
+        /// Why, as the API server tells it; often empty.
+        reason: String,
+    },
+}
