@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 
 use crate::cluster::Node;
-use crate::config::Scraping;
+use crate::config::{AddressKind, Scraping};
 
 /// `host:port` of every address of a wanted kind: by the order of kinds, then as the node lists
 /// them. IPv6 addresses are bracketed.
@@ -22,6 +22,18 @@ pub(super) fn addresses(node: &Node, settings: &Scraping) -> Vec<String> {
     addresses
 }
 
+/// The wanted kinds as Kubernetes spells them, for a node that has none.
+pub(super) fn wanted_kinds(settings: &Scraping) -> String {
+    let spelled = settings.address_kinds.iter().map(|kind| match kind {
+        AddressKind::Hostname => "Hostname",
+        AddressKind::InternalDns => "InternalDNS",
+        AddressKind::InternalIp => "InternalIP",
+        AddressKind::ExternalDns => "ExternalDNS",
+        AddressKind::ExternalIp => "ExternalIP",
+    });
+    spelled.collect::<Vec<_>>().join(", ")
+}
+
 fn authority(host: &str, port: u16) -> String {
     if host.parse::<Ipv6Addr>().is_ok() { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
@@ -29,7 +41,6 @@ fn authority(host: &str, port: u16) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::AddressKind;
     use crate::scrape::fixtures;
 
     #[test]

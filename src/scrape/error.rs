@@ -32,7 +32,4 @@ pub enum Error {
     /// Certificate and key are refused by the TLS library.
     #[error("the TLS settings for kubelets are unusable")]
     Tls(#[from] rustls::Error),
-    /// The HTTP client cannot be built.
-    #[error("the HTTP client for kubelets cannot be built")]
-    Client(#[from] reqwest::Error),
 }

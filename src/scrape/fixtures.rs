@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -65,6 +66,7 @@ pub(super) struct FakeKubelet {
     pub(super) authority: Vec<u8>,
     pub(super) requests: Arc<Mutex<Vec<String>>>,
     behaviour: Arc<Mutex<Box<Choose>>>,
+    connections: Arc<AtomicUsize>,
     accepting: JoinHandle<()>,
 }
 
@@ -87,12 +89,19 @@ impl FakeKubelet {
         let address = listener.local_addr().unwrap();
         let requests: Arc<Mutex<Vec<String>>> = Arc::default();
         let behaviour: Arc<Mutex<Box<Choose>>> = Arc::new(Mutex::new(Box::new(choose)));
-        let accepting = tokio::spawn(accept(listener, Arc::new(tls).into(), Arc::clone(&requests), behaviour.clone()));
-        Self { address, authority: certified.cert.der().to_vec(), requests, behaviour, accepting }
+        let connections: Arc<AtomicUsize> = Arc::default();
+        let heard = (Arc::clone(&requests), Arc::clone(&connections));
+        let accepting = tokio::spawn(accept(listener, Arc::new(tls).into(), heard, behaviour.clone()));
+        Self { address, authority: certified.cert.der().to_vec(), requests, behaviour, connections, accepting }
     }
 
     pub(super) fn become_other(&self, choose: impl Fn(&str) -> Behaviour + Send + 'static) {
         *self.behaviour.lock() = Box::new(choose);
+    }
+
+    /// Connections made so far.
+    pub(super) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     pub(super) fn requests_for(&self, path: &str) -> usize {
@@ -123,12 +132,13 @@ impl Drop for FakeKubelet {
 async fn accept(
     listener: TcpListener,
     tls: TlsAcceptor,
-    requests: Arc<Mutex<Vec<String>>>,
+    (requests, accepted): (Arc<Mutex<Vec<String>>>, Arc<AtomicUsize>),
     behaviour: Arc<Mutex<Box<Choose>>>,
 ) {
     let mut connections = JoinSet::new();
     loop {
         let Ok((socket, _)) = listener.accept().await else { return };
+        accepted.fetch_add(1, Ordering::Relaxed);
         let (tls, requests, behaviour) = (tls.clone(), Arc::clone(&requests), Arc::clone(&behaviour));
         connections.spawn(async move {
             let Ok(mut stream) = tls.accept(socket).await else { return };

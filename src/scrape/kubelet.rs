@@ -1,12 +1,17 @@
 //! One request to one kubelet, bounded in time and bytes, ending in a body or a typed failure.
 
 use std::error::Error as _;
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderMap, HeaderValue};
+use bytes::Bytes;
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HOST, HeaderValue, USER_AGENT};
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::{Body, Incoming};
 
 use crate::config::Scraping;
+use crate::scrape::connection::{Connection, Exchange};
 use crate::scrape::token::Token;
 use crate::scrape::{Error, KubeletAccess, tls};
 use crate::usage::Failure;
@@ -14,7 +19,12 @@ use crate::usage::Failure;
 /// A body's first guess at its size: a kubelet of thirty pods.
 const USUAL_BODY_BYTES: usize = 48 << 10;
 /// No more than this is set aside on a kubelet's mere word.
-const LARGEST_RESERVE_BYTES: usize = 1 << 20;
+const LARGEST_RESERVE_BYTES: u64 = 1 << 20;
+/// The sentence beside a refusal is read to here, which keeps the connection.
+const REFUSAL_BYTES: u64 = 4 << 10;
+
+const OUR_NAME: HeaderValue = HeaderValue::from_static(concat!("kube-vitals/", env!("CARGO_PKG_VERSION")));
+const NO_CODING: HeaderValue = HeaderValue::from_static("identity");
 
 /// What a kubelet can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,47 +44,53 @@ impl Page {
     }
 }
 
-/// The way to all kubelets: connections, credentials, limits.
+/// The way to all kubelets: credentials and limits.
 pub(super) struct Kubelets {
-    http: reqwest::Client,
+    tls: Arc<rustls::ClientConfig>,
     token: Token,
     timeout: Duration,
     body_limit_bytes: u64,
 }
 
+/// The way to one kubelet.
+#[derive(Default)]
+pub(super) struct Line {
+    /// `host:port`, in the order they are tried.
+    pub(super) addresses: Vec<String>,
+    /// The one asked last, which is asked first the next time.
+    asked: usize,
+    connection: Option<Connection>,
+}
+
+impl Line {
+    /// A line that is not connected yet.
+    pub(super) fn to(addresses: Vec<String>) -> Self {
+        Self { addresses, asked: 0, connection: None }
+    }
+
+    /// The address asked last; empty if there is none.
+    pub(super) fn asked(&self) -> &str {
+        self.addresses.get(self.asked).map_or("", String::as_str)
+    }
+}
+
 impl Kubelets {
     /// Reads certificates and token.
     pub(super) fn build(settings: &Scraping, access: KubeletAccess) -> Result<Self, Error> {
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::client_config(&settings.tls, &access)?)
-            .http1_only()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .default_headers(headers)
-            .user_agent(concat!("kube-vitals/", env!("CARGO_PKG_VERSION")))
-            // An address that swallows packets leaves time for the next one.
-            .connect_timeout(settings.request_timeout / 2)
-            // A task asks for one thing at a time, and comes back within a resolution or two.
-            .pool_max_idle_per_host(1)
-            .pool_idle_timeout(settings.resolution * 2 + settings.request_timeout)
-            .build()?;
+        let tls = Arc::new(tls::client_config(&settings.tls, &access)?);
         let token = Token::open(access.token)?;
-        Ok(Self { http, token, timeout: settings.request_timeout, body_limit_bytes: settings.body_limit_bytes })
+        Ok(Self { tls, token, timeout: settings.request_timeout, body_limit_bytes: settings.body_limit_bytes })
     }
 
-    /// Asks the addresses in turn, from `asked` on and around, until one can be connected to; all
-    /// within one time limit. `asked` is the last one asked.
-    pub(super) async fn ask(&self, addresses: &[String], asked: &mut usize, page: Page) -> Result<Vec<u8>, Failure> {
-        let first = *asked;
+    /// Asks the addresses in turn, from the last one asked on and around, until one can be
+    /// connected to; all within one time limit. A failure closes the connection.
+    pub(super) async fn ask(&self, line: &mut Line, page: Page) -> Result<Vec<u8>, Failure> {
+        let first = line.asked;
         let in_turn = async {
-            let mut refused = Failure::Connect("no address".to_owned());
-            for step in 0..addresses.len() {
-                *asked = (first + step) % addresses.len();
-                let Some(address) = addresses.get(*asked) else { continue };
-                match self.fetch(address, page).await {
+            let mut refused = Failure::Connect("there is no address".to_owned());
+            for step in 0..line.addresses.len() {
+                line.asked = (first + step) % line.addresses.len();
+                match self.fetch(line, page).await {
                     Err(failure @ Failure::Connect(_)) => refused = failure,
                     answer => return answer,
                 }
@@ -84,78 +100,91 @@ impl Kubelets {
         tokio::time::timeout(self.timeout, in_turn).await.unwrap_or(Err(Failure::Timeout(self.timeout)))
     }
 
-    async fn fetch(&self, address: &str, page: Page) -> Result<Vec<u8>, Failure> {
-        let mut request = self.http.get(format!("https://{address}{}", page.path()));
+    /// The connection is back on the line only after an answer that was read to its end.
+    async fn fetch(&self, line: &mut Line, page: Page) -> Result<Vec<u8>, Failure> {
+        let kept = line.connection.take().filter(|kept| kept.leads_to(line.asked()));
+        let request = self.request(line.asked(), page).await?;
+        let on_kept = match kept {
+            // The kubelet may have closed a kept connection at any time: that is no failure.
+            Some(kept) => send(kept, request.clone()).await.ok(),
+            None => None,
+        };
+        let (mut exchange, answer) = match on_kept {
+            Some(answered) => answered,
+            None => self.send_anew(line.asked(), request).await?,
+        };
+        let refusal = refusal(&answer);
+        let limit_bytes = if refusal.is_some() { REFUSAL_BYTES } else { self.body_limit_bytes };
+        let body = exchange.drive(body(answer.into_body(), limit_bytes)).await;
+        if body.is_ok() {
+            line.connection = exchange.end().await;
+        }
+        refusal.map_or(body, Err)
+    }
+
+    async fn send_anew(
+        &self,
+        address: &str,
+        request: Request<Empty<Bytes>>,
+    ) -> Result<(Exchange, Response<Incoming>), Failure> {
+        // An address that swallows packets leaves time for the next one.
+        let limit = self.timeout / 2;
+        let connection = tokio::time::timeout(limit, Connection::open(address, &self.tls))
+            .await
+            .unwrap_or_else(|_| Err(Failure::Connect(format!("no handshake within {limit:?}"))))?;
+        send(connection, request).await.map_err(|error| cut_off(&error))
+    }
+
+    async fn request(&self, address: &str, page: Page) -> Result<Request<Empty<Bytes>>, Failure> {
+        let mut request = Request::get(page.path())
+            .header(HOST, address)
+            .header(USER_AGENT, OUR_NAME)
+            .header(ACCEPT_ENCODING, NO_CODING);
         if let Some(token) = self.token.header().await {
             request = request.header(AUTHORIZATION, token);
         }
-        let response = request.send().await.map_err(|error| before_answer(&error))?;
-        match response.status() {
-            StatusCode::OK => {}
-            StatusCode::UNAUTHORIZED => return Err(Failure::Unauthorized),
-            StatusCode::FORBIDDEN => return Err(Failure::Forbidden),
-            other => return Err(Failure::Status(other.as_u16())),
-        }
-        if let Some(coding) = response.headers().get(CONTENT_ENCODING).filter(|coding| *coding != "identity") {
-            return Err(Failure::Encoding(String::from_utf8_lossy(coding.as_bytes()).into_owned()));
-        }
-        self.body(response).await
-    }
-
-    async fn body(&self, mut response: reqwest::Response) -> Result<Vec<u8>, Failure> {
-        let too_large = Failure::BodyTooLarge(self.body_limit_bytes);
-        let told = response.content_length();
-        if told.is_some_and(|told| told > self.body_limit_bytes) {
-            return Err(too_large);
-        }
-        let told = told.map_or(USUAL_BODY_BYTES, |told| usize::try_from(told).unwrap_or(usize::MAX));
-        let mut body = Vec::with_capacity(told.min(LARGEST_RESERVE_BYTES));
-        while let Some(chunk) = response.chunk().await.map_err(|error| Failure::Truncated(root_cause(&error)))? {
-            if (body.len() + chunk.len()) as u64 > self.body_limit_bytes {
-                return Err(too_large);
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
+        request.body(Empty::new()).map_err(|error| Failure::Connect(error.to_string()))
     }
 }
 
-/// Only a refused certificate is called so; whatever else stands in the way of a connection leads
-/// to the next address.
-fn before_answer(error: &reqwest::Error) -> Failure {
-    if let Some(refusal) = refused_certificate(error) {
-        return Failure::Tls(refusal);
+async fn send(connection: Connection, request: Request<Empty<Bytes>>) -> hyper::Result<(Exchange, Response<Incoming>)> {
+    let mut exchange = connection.begin().await?;
+    let answer = exchange.send(request).await?;
+    Ok((exchange, answer))
+}
+
+/// Why an answer's body is not wanted.
+fn refusal<B>(answer: &Response<B>) -> Option<Failure> {
+    match answer.status() {
+        StatusCode::OK => {}
+        StatusCode::UNAUTHORIZED => return Some(Failure::Unauthorized),
+        StatusCode::FORBIDDEN => return Some(Failure::Forbidden),
+        other => return Some(Failure::Status(other.as_u16())),
     }
-    if error.is_connect() || error.is_builder() {
-        return Failure::Connect(root_cause(error));
+    let coding = answer.headers().get(CONTENT_ENCODING).filter(|coding| *coding != NO_CODING)?;
+    Some(Failure::Encoding(String::from_utf8_lossy(coding.as_bytes()).into_owned()))
+}
+
+async fn body(mut incoming: Incoming, limit_bytes: u64) -> Result<Vec<u8>, Failure> {
+    let told = incoming.size_hint().exact();
+    if told.is_some_and(|told| told > limit_bytes) {
+        return Err(Failure::BodyTooLarge(limit_bytes));
     }
-    Failure::Truncated(root_cause(error))
+    let reserve = told.map(|told| usize::try_from(told.min(LARGEST_RESERVE_BYTES)).unwrap_or_default());
+    let mut body = Vec::with_capacity(reserve.unwrap_or(USUAL_BODY_BYTES));
+    while let Some(frame) = incoming.frame().await {
+        let Ok(chunk) = frame.map_err(|error| cut_off(&error))?.into_data() else { continue };
+        if (body.len() + chunk.len()) as u64 > limit_bytes {
+            return Err(Failure::BodyTooLarge(limit_bytes));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
 }
 
-fn refused_certificate(error: &reqwest::Error) -> Option<String> {
-    causes(error).find_map(|cause| match cause.downcast_ref() {
-        Some(rustls::Error::InvalidCertificate(reason)) => Some(reason.to_string()),
-        _ => None,
-    })
-}
-
-/// The innermost cause: the one sentence that tells something.
-fn root_cause(error: &reqwest::Error) -> String {
-    causes(error).last().map_or_else(|| error.to_string(), ToString::to_string)
-}
-
-/// From the outermost to the innermost. An I/O error passes over what it wraps when asked for its
-/// source, so it is asked for what it wraps.
-fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
-    let mut next = error.source();
-    std::iter::from_fn(move || {
-        let cause = next?;
-        next = match cause.downcast_ref::<std::io::Error>() {
-            Some(io) => io.get_ref().map(|inner| inner as &(dyn std::error::Error + 'static)),
-            None => cause.source(),
-        };
-        Some(cause)
-    })
+/// The innermost cause is the one that tells something.
+fn cut_off(error: &hyper::Error) -> Failure {
+    Failure::Truncated(error.source().map_or_else(|| error.to_string(), ToString::to_string))
 }
 
 #[cfg(test)]

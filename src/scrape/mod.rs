@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! cluster ──nodes──▶ supervisor ──one each──▶ node_task ──when?── plan
-//!    └──starts────────────┘ (poke)               │ address, kubelet (TLS, token, limits)
+//!    └──starts────────────┘ (poke)               │ address, kubelet, connection
 //!                                                ▼
 //!                                             intake ──batch──▶ store
 //! ```
@@ -14,6 +14,7 @@
 mod access;
 mod address;
 mod anyone;
+mod connection;
 mod error;
 mod intake;
 mod kubelet;

@@ -9,9 +9,9 @@ use tracing::{Instrument, Span, field};
 
 use crate::cluster::Node;
 use crate::config::Scraping;
-use crate::scrape::address::addresses;
+use crate::scrape::address::{addresses, wanted_kinds};
 use crate::scrape::intake::Intake;
-use crate::scrape::kubelet::{Kubelets, Page};
+use crate::scrape::kubelet::{Kubelets, Line, Page};
 use crate::scrape::metrics::{Metrics, NodeState};
 use crate::scrape::plan::{Agenda, Rhythm};
 use crate::store::Merged;
@@ -48,9 +48,7 @@ pub(super) struct NodeTask {
 #[derive(Default)]
 struct Dial {
     node: Option<Arc<Node>>,
-    addresses: Vec<String>,
-    /// The one that answered last, which is asked first.
-    working: usize,
+    line: Line,
 }
 
 impl NodeTask {
@@ -64,11 +62,12 @@ impl NodeTask {
     /// Runs until aborted; drops `first_try` when the node has been asked once.
     pub(super) async fn run(mut self, first_try: Option<mpsc::Sender<Infallible>>) {
         tokio::time::sleep_until(self.agenda.due()).await;
-        self.contact().await;
+        // On the heap while it lasts: a task that waits for its time need not hold room for it.
+        Box::pin(self.contact()).await;
         drop(first_try);
         loop {
             tokio::select! {
-                () = tokio::time::sleep_until(self.agenda.due()) => self.contact().await,
+                () = tokio::time::sleep_until(self.agenda.due()) => Box::pin(self.contact()).await,
                 () = self.poke.notified() => self.agenda.container_started(Instant::now()),
             }
         }
@@ -106,9 +105,8 @@ impl NodeTask {
         }
         let begun = Instant::now();
         let started = shared.intake.clock.now();
-        let mut asked = self.dial.working;
-        let answer = self.ask(&mut asked, Page::Resource).await;
-        let address = self.dial.addresses.get(asked).cloned().unwrap_or_default();
+        let answer = self.ask(Page::Resource).await;
+        let address = self.dial.line.asked().to_owned();
         Span::current().record("server.address", &address);
         let scrape = Scrape {
             started,
@@ -122,7 +120,6 @@ impl NodeTask {
             Ok(body) => take(&shared.intake, &self.name, body, scrape).await,
             Err(failure) => (shared.intake.fail(&self.name, scrape, failure), Merged::default()),
         };
-        self.dial.working = if scrape.outcome.is_ok() { asked } else { 0 };
         self.settle(&scrape, merged);
         if scrape.outcome.is_err() {
             self.agenda.failed(Instant::now());
@@ -130,11 +127,11 @@ impl NodeTask {
         scrape.outcome.is_ok().then_some(merged)
     }
 
-    async fn ask(&self, asked: &mut usize, page: Page) -> Result<Vec<u8>, Failure> {
-        if self.dial.addresses.is_empty() {
-            return Err(Failure::NoAddress(format!("{:?}", self.shared.settings.address_kinds)));
+    async fn ask(&mut self, page: Page) -> Result<Vec<u8>, Failure> {
+        if self.dial.line.addresses.is_empty() {
+            return Err(Failure::NoAddress(wanted_kinds(&self.shared.settings)));
         }
-        self.shared.kubelets.ask(&self.dial.addresses, asked, page).await
+        self.shared.kubelets.ask(&mut self.dial.line, page).await
     }
 
     /// The kubelet's own rates make usage of runs that have but one sample.
@@ -143,8 +140,7 @@ impl NodeTask {
         if self.no_summary_before.is_some_and(|until| now < until) {
             return self.agenda.rates_missing(now, true);
         }
-        let mut asked = self.dial.working;
-        let answer = self.ask(&mut asked, Page::Summary).await;
+        let answer = self.ask(Page::Summary).await;
         let now = Instant::now();
         self.shared.metrics.count_summary(&answer.as_ref().map(|_| ()).map_err(Clone::clone));
         match answer {
@@ -217,7 +213,7 @@ impl Dial {
     fn turn_to(&mut self, node: Option<&Arc<Node>>, settings: &Scraping) -> bool {
         let Some(node) = node else { return false };
         if !self.node.as_ref().is_some_and(|known| Arc::ptr_eq(known, node)) {
-            *self = Self { addresses: addresses(node, settings), node: Some(Arc::clone(node)), working: 0 };
+            *self = Self { line: Line::to(addresses(node, settings)), node: Some(Arc::clone(node)) };
         }
         true
     }

@@ -156,7 +156,7 @@ impl Agenda {
 }
 
 /// FNV-1a with a finish that spreads similar names: the same in every process and version, so that
-/// a restarted replica keeps every node's phase.
+/// all replicas spread alike.
 fn hash(text: &str, seed: u64) -> u64 {
     const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0000_0100_0000_01b3;

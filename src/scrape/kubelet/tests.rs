@@ -12,9 +12,13 @@ async fn kubelet(behaviour: Behaviour) -> FakeKubelet {
     FakeKubelet::start(move |_| behaviour.clone()).await
 }
 
+fn line(address: &impl ToString) -> Line {
+    Line::to(vec![address.to_string()])
+}
+
 async fn ask_with(kubelet: &FakeKubelet, settings: &Scraping) -> Result<Vec<u8>, Failure> {
     let kubelets = Kubelets::build(settings, kubelet.access()).unwrap();
-    kubelets.ask(&[kubelet.address.to_string()], &mut 0, Page::Resource).await
+    kubelets.ask(&mut line(&kubelet.address), Page::Resource).await
 }
 
 async fn ask(kubelet: &FakeKubelet) -> Result<Vec<u8>, Failure> {
@@ -29,9 +33,9 @@ async fn failure(behaviour: Behaviour) -> Failure {
 async fn a_good_answer_is_its_body_and_the_connection_is_kept() {
     let kubelet = kubelet(Behaviour::Send(http("200 OK", "", b"metric 1\n"))).await;
     let kubelets = Kubelets::build(&kubelet.settings(), kubelet.access()).unwrap();
-    let addresses = [kubelet.address.to_string()];
+    let mut line = line(&kubelet.address);
     for page in [Page::Resource, Page::Summary] {
-        assert_eq!(kubelets.ask(&addresses, &mut 0, page).await.unwrap(), b"metric 1\n");
+        assert_eq!(kubelets.ask(&mut line, page).await.unwrap(), b"metric 1\n");
     }
     let heads = kubelet.requests.lock().clone();
     assert!(heads[0].starts_with("GET /metrics/resource HTTP/1.1\r\n"), "{heads:?}");
@@ -95,23 +99,23 @@ async fn a_coding_that_was_not_asked_for_is_refused_unread() {
 async fn a_foreign_certificate_is_refused_as_such_unless_anyone_is_trusted() {
     let kubelet = kubelet(Behaviour::Send(http("200 OK", "", b"x 1\n"))).await;
     let other = self::kubelet(Behaviour::Hang).await;
-    let addresses = [kubelet.address.to_string()];
+    let mut line = line(&kubelet.address);
     let foreign = Kubelets::build(&kubelet.settings(), other.access()).unwrap();
-    let failure = foreign.ask(&addresses, &mut 0, Page::Resource).await.unwrap_err();
+    let failure = foreign.ask(&mut line, Page::Resource).await.unwrap_err();
     assert!(matches!(failure, Failure::Tls(_)), "{failure:?}");
     assert_eq!(kubelet.requests_for("/"), 0, "no token was sent");
 
     let tls = KubeletTls { trust: KubeletTrust::Anyone, client_certificate: None };
     let anyone = Kubelets::build(&Scraping { tls, ..kubelet.settings() }, other.access()).unwrap();
-    assert!(anyone.ask(&addresses, &mut 0, Page::Resource).await.is_ok());
+    assert!(anyone.ask(&mut line, Page::Resource).await.is_ok());
 }
 
 #[tokio::test]
 async fn a_certificate_of_another_name_is_refused() {
     let kubelet = kubelet(Behaviour::Hang).await;
     let kubelets = Kubelets::build(&kubelet.settings(), kubelet.access()).unwrap();
-    let by_name = [format!("localhost:{}", kubelet.address.port())];
-    let failure = kubelets.ask(&by_name, &mut 0, Page::Resource).await.unwrap_err();
+    let mut by_name = line(&format!("localhost:{}", kubelet.address.port()));
+    let failure = kubelets.ask(&mut by_name, Page::Resource).await.unwrap_err();
     assert!(matches!(failure, Failure::Tls(_)), "{failure:?}");
 }
 
@@ -124,12 +128,11 @@ async fn the_next_address_is_asked_when_the_first_refuses_or_swallows_connection
     for dead in [refusing, swallowing.local_addr().unwrap()] {
         let settings = Scraping { request_timeout: SHORT, ..kubelet.settings() };
         let kubelets = Kubelets::build(&settings, kubelet.access()).unwrap();
-        let addresses = [dead.to_string(), kubelet.address.to_string()];
-        let mut asked = 0;
-        assert!(kubelets.ask(&addresses, &mut asked, Page::Resource).await.is_ok());
-        assert_eq!(asked, 1);
-        kubelets.ask(&addresses, &mut asked, Page::Resource).await.unwrap();
-        assert_eq!(asked, 1, "the address that works is asked first from then on");
+        let mut line = Line::to(vec![dead.to_string(), kubelet.address.to_string()]);
+        for _ in 0..2 {
+            kubelets.ask(&mut line, Page::Resource).await.unwrap();
+            assert_eq!(line.asked(), kubelet.address.to_string());
+        }
     }
 }
 
@@ -138,9 +141,9 @@ async fn nobody_listening_is_a_failed_connection() {
     let kubelet = kubelet(Behaviour::Hang).await;
     let refusing = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
     let kubelets = Kubelets::build(&kubelet.settings(), kubelet.access()).unwrap();
-    let failure = kubelets.ask(&[refusing], &mut 0, Page::Resource).await.unwrap_err();
+    let failure = kubelets.ask(&mut line(&refusing), Page::Resource).await.unwrap_err();
     assert!(matches!(&failure, Failure::Connect(cause) if cause.contains("refused")), "{failure:?}");
-    let nonsense = kubelets.ask(&["not a host:1".to_owned()], &mut 0, Page::Resource).await.unwrap_err();
+    let nonsense = kubelets.ask(&mut line(&"not a host:1"), Page::Resource).await.unwrap_err();
     assert!(matches!(nonsense, Failure::Connect(_)), "{nonsense:?}");
 }
 
@@ -152,4 +155,31 @@ async fn trust_without_an_authority_is_refused_at_start() {
     let tls = KubeletTls { trust: KubeletTrust::File("/nonexistent".into()), client_certificate: None };
     let settings = Scraping { tls, ..kubelet.settings() };
     assert!(matches!(Kubelets::build(&settings, kubelet.access()), Err(Error::Read { .. })));
+}
+
+#[tokio::test]
+async fn one_connection_serves_many_requests_even_after_a_refusal() {
+    let kubelet = FakeKubelet::start(|head| {
+        let status = if head.contains("/stats") { "403 Forbidden" } else { "200 OK" };
+        Behaviour::Send(http(status, "", b"x 1\n"))
+    })
+    .await;
+    let kubelets = Kubelets::build(&kubelet.settings(), kubelet.access()).unwrap();
+    let mut line = line(&kubelet.address);
+    for _ in 0..3 {
+        assert!(kubelets.ask(&mut line, Page::Resource).await.is_ok());
+        assert_eq!(kubelets.ask(&mut line, Page::Summary).await, Err(Failure::Forbidden));
+    }
+    assert_eq!(kubelet.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_the_kubelet_closed_is_replaced_unnoticed() {
+    let kubelet = kubelet(Behaviour::SendAndClose(http("200 OK", "", b"x 1\n"))).await;
+    let kubelets = Kubelets::build(&kubelet.settings(), kubelet.access()).unwrap();
+    let mut line = line(&kubelet.address);
+    for round in 1..=5 {
+        assert!(kubelets.ask(&mut line, Page::Resource).await.is_ok());
+        assert_eq!(kubelet.connections(), round);
+    }
 }

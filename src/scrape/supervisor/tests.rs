@@ -155,6 +155,19 @@ async fn a_hanging_node_holds_up_nobody() {
 }
 
 #[tokio::test]
+async fn a_body_of_many_pods_is_read_too() {
+    let kubelet = FakeKubelet::start(|_| {
+        let now = Clock::system().now();
+        ok(&(resource_text(now, now) + &"# many more lines\n".repeat(100_000)))
+    })
+    .await;
+    let world = scrape(&kubelet, &kubelet.settings(), one_node());
+    until("usage", || world.usage().is_some()).await;
+    let snapshot = world.store.snapshot();
+    assert!(snapshot.node(&"n".into()).is_some_and(|record| record.scrape.body_bytes > 1 << 20));
+}
+
+#[tokio::test]
 async fn a_node_that_leaves_is_forgotten_and_one_that_comes_is_found() {
     let kubelet = kubelet(an_hour_ago(), true).await;
     let world = scrape(&kubelet, &kubelet.settings(), one_node());
