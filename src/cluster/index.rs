@@ -1,7 +1,8 @@
 //! The index: an immutable [`View`] that the watch replaces and everybody reads.
 
-use std::borrow::Borrow;
-use std::cmp::Ordering;
+mod indexed;
+mod pod_names;
+
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -9,8 +10,11 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
-use crate::cluster::{Container, ContainerState, Node, Pod};
+use crate::cluster::index::pod_names::PodNames;
+use crate::cluster::{Node, Pod};
 use crate::usage::{NodeName, PodKey};
+
+pub(crate) use indexed::Indexed;
 
 /// Nodes on which a container began to run, for an early scrape. A receiver that falls behind by
 /// more than this loses only early scrapes, never regular ones.
@@ -105,33 +109,6 @@ fn after<K: Clone>(key: Option<&K>) -> Bound<K> {
     key.map_or(Bound::Unbounded, |key| Bound::Excluded(key.clone()))
 }
 
-/// What the index needs to know of the objects it holds.
-pub(crate) trait Indexed: PartialEq + Sized {
-    /// What the object is found by.
-    type Key: Ord + Clone;
-
-    /// Its key.
-    fn key(&self) -> &Self::Key;
-
-    /// Takes over the key's own copy of its names.
-    fn adopt_key(&mut self, key: &Self::Key);
-
-    /// The map of a view that holds its kind.
-    fn map(view: &View) -> &imbl::OrdMap<Self::Key, Arc<Self>>;
-
-    /// The same, for a change.
-    fn map_mut(view: &mut View) -> &mut imbl::OrdMap<Self::Key, Arc<Self>>;
-
-    /// Remembers that all of its kind were listed.
-    fn mark_listed(listed: &mut Listed);
-
-    /// Remembers that something of its kind changed with the view's revision.
-    fn mark_changed(_view: &mut View) {}
-
-    /// The node on which a container began to run by the step from `before` to this state.
-    fn run_begun_on(&self, before: Option<&Self>) -> Option<&NodeName>;
-}
-
 impl Default for Cluster {
     fn default() -> Self {
         Self { current: ArcSwap::default(), changing: Mutex::new(()), starts: broadcast::channel(STARTS_CAPACITY).0 }
@@ -213,115 +190,6 @@ impl Cluster {
         next.revision += 1;
         T::mark_changed(&mut next);
         self.current.store(Arc::new(next));
-    }
-}
-
-impl Indexed for Node {
-    type Key = NodeName;
-
-    fn key(&self) -> &NodeName {
-        &self.name
-    }
-
-    fn adopt_key(&mut self, key: &NodeName) {
-        self.name = key.clone();
-    }
-
-    fn map(view: &View) -> &imbl::OrdMap<NodeName, Arc<Self>> {
-        &view.nodes
-    }
-
-    fn map_mut(view: &mut View) -> &mut imbl::OrdMap<NodeName, Arc<Self>> {
-        &mut view.nodes
-    }
-
-    fn mark_listed(listed: &mut Listed) {
-        listed.nodes = true;
-    }
-
-    fn mark_changed(view: &mut View) {
-        view.nodes_revision = view.revision;
-    }
-
-    fn run_begun_on(&self, _before: Option<&Self>) -> Option<&NodeName> {
-        None
-    }
-}
-
-impl Indexed for Pod {
-    type Key = PodKey;
-
-    fn key(&self) -> &PodKey {
-        &self.key
-    }
-
-    fn adopt_key(&mut self, key: &PodKey) {
-        self.key = key.clone();
-    }
-
-    fn map(view: &View) -> &imbl::OrdMap<PodKey, Arc<Self>> {
-        &view.pods
-    }
-
-    fn map_mut(view: &mut View) -> &mut imbl::OrdMap<PodKey, Arc<Self>> {
-        &mut view.pods
-    }
-
-    fn mark_listed(listed: &mut Listed) {
-        listed.pods = true;
-    }
-
-    fn run_begun_on(&self, before: Option<&Self>) -> Option<&NodeName> {
-        let known = before.filter(|before| before.uid == self.uid);
-        let was_running = |container: &Container| known.is_some_and(|known| known.containers.contains(container));
-        let begun = self
-            .containers
-            .iter()
-            .any(|container| matches!(container.state, ContainerState::Running(_)) && !was_running(container));
-        self.node.as_ref().filter(|_| begun)
-    }
-}
-
-/// A pod's names, owned or borrowed: what lets a [`PodKey`] be found by two borrowed texts.
-trait PodNames {
-    fn names(&self) -> (&str, &str);
-}
-
-impl PodNames for PodKey {
-    fn names(&self) -> (&str, &str) {
-        (&self.namespace, &self.name)
-    }
-}
-
-impl PodNames for (&str, &str) {
-    fn names(&self) -> (&str, &str) {
-        *self
-    }
-}
-
-impl PartialEq for dyn PodNames + '_ {
-    fn eq(&self, other: &Self) -> bool {
-        self.names() == other.names()
-    }
-}
-
-impl Eq for dyn PodNames + '_ {}
-
-impl PartialOrd for dyn PodNames + '_ {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for dyn PodNames + '_ {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.names().cmp(&other.names())
-    }
-}
-
-impl<'a> Borrow<dyn PodNames + 'a> for PodKey {
-    fn borrow(&self) -> &(dyn PodNames + 'a) {
-        self
     }
 }
 
