@@ -1,1 +1,4 @@
 //! (this room is being furnished)
+
+pub mod control_plane;
+mod front;
