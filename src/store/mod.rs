@@ -11,8 +11,11 @@
 //!                                               └─ revision + 1 per record
 //! ```
 
+mod merge;
+mod offer;
 mod record;
 mod snapshot;
 
+pub use merge::{Merge, Merged};
 pub use record::{ContainerRecord, NodeRecord, PodRecord};
 pub use snapshot::{Snapshot, Store};

@@ -127,9 +127,10 @@ impl Run {
         Recorded::Stored
     }
 
-    /// Takes the kubelet's own rate, unless two points make a better one.
+    /// Takes the kubelet's own rate, unless two points make a better one. Two points closer than a
+    /// window (a run that has just begun anew) do not.
     pub fn offer_kubelet_rate(&mut self, nanocores: u64) {
-        if matches!(self.base, Base::None | Base::Kubelet { .. }) {
+        if self.awaits_rate() || matches!(self.base, Base::Kubelet { .. }) {
             self.base = Base::Kubelet { nanocores };
         }
     }
