@@ -9,10 +9,12 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::sim::World;
 use crate::sim::control_plane::accounts::{Account, Accounts};
 use crate::sim::control_plane::authorities::Authority;
 use crate::sim::control_plane::server::Server;
 use crate::sim::control_plane::storage::Storage;
+use crate::sim::control_plane::ticker::Ticker;
 use crate::sim::control_plane::{listener, seed};
 use crate::sim::front::{ClientIdentity, Front};
 
@@ -22,7 +24,7 @@ const FRONT_PROXY: &str = "front-proxy-client";
 /// A running Kubernetes API on loopback.
 #[derive(Debug)]
 pub struct ControlPlane {
-    server: Arc<Server>,
+    pub(in crate::sim) server: Arc<Server>,
     address: SocketAddr,
     ca_pem: String,
     tasks: JoinSet<()>,
@@ -43,8 +45,9 @@ pub enum StartError {
 }
 
 impl ControlPlane {
-    /// Starts it on a port of 127.0.0.1 (0 = any free one).
-    pub async fn start(port: u16, clock: Clock) -> Result<Self, StartError> {
+    /// Starts it on a port of 127.0.0.1 (0 = any free one), with all that is in `world` now. The
+    /// kubelets of all nodes listen on `kubelet_port` of the node's address.
+    pub async fn start(port: u16, world: Arc<World>, kubelet_port: u16, clock: Clock) -> Result<Self, StartError> {
         let cluster = Authority::new("simulated-cluster")?;
         let clients = Authority::new("simulated-clients")?;
         let front_proxies = Authority::new("simulated-front-proxies")?;
@@ -55,6 +58,7 @@ impl ControlPlane {
         let address = socket.local_addr()?;
         let storage = Arc::new(Storage::default());
         seed::plant(&storage, clients.pem(), front_proxies.pem(), clock.now());
+        let ticker = Ticker::begin(world, Arc::clone(&storage), kubelet_port, clock.now());
         let server = Arc::new(Server {
             accounts: Accounts::generate(),
             front: Front::new(Arc::clone(&storage), identity),
@@ -63,6 +67,7 @@ impl ControlPlane {
             stop: CancellationToken::new(),
         });
         let mut tasks = JoinSet::new();
+        tasks.spawn(ticker.run(server.clock.clone(), server.stop.clone()));
         tasks.spawn(listener::serve(socket, tls, Arc::clone(&server)));
         let probing = Arc::clone(&server);
         tasks.spawn(async move {

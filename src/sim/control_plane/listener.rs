@@ -112,6 +112,8 @@ async fn ended(
     if let Some(ended) = until(stop, &mut connection).await {
         return ended.map_err(io::Error::other);
     }
-    let (ended, ()) = tokio::join!(connection, graceful.shutdown());
-    ended.map_err(io::Error::other)
+    tokio::select! {
+        ended = connection => ended.map_err(io::Error::other),
+        () = graceful.shutdown() => Ok(()),
+    }
 }

@@ -21,6 +21,7 @@ mod control_plane;
 mod discovery;
 mod kinds;
 mod listener;
+mod objects;
 mod read;
 mod reviews;
 mod seed;
@@ -28,11 +29,16 @@ mod selector;
 mod server;
 mod status;
 mod storage;
+#[cfg(test)]
+mod tests;
+mod ticker;
 mod watch;
 mod write;
 
 pub(crate) use accounts::User;
 pub(crate) use attributes::{form_pairs, percent_decoded};
+#[cfg(test)]
+pub(crate) use authorities::{Authority, Credential};
 pub(crate) use storage::{Key, Storage};
 
 pub use accounts::Account;

@@ -18,6 +18,8 @@ mod backend;
 mod identity;
 mod proxy;
 mod target;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
