@@ -44,14 +44,14 @@ impl Account {
 
 /// The tokens, and whose they are.
 #[derive(Debug)]
-pub(crate) struct Accounts {
+pub struct Accounts {
     tokens: HashMap<Account, String>,
     users: HashMap<String, Arc<User>>,
 }
 
 impl Accounts {
     /// New tokens, which nobody can guess: other people on the machine can reach the port as well.
-    pub(crate) fn generate() -> Self {
+    pub fn generate() -> Self {
         let tokens: HashMap<_, _> =
             Account::ALL.into_iter().map(|account| (account, Uuid::new_v4().simple().to_string())).collect();
         let users = tokens.iter().map(|(account, token)| (token.clone(), Arc::new(account.user()))).collect();
@@ -59,7 +59,7 @@ impl Accounts {
     }
 
     /// The token of `account`.
-    pub(crate) fn token(&self, account: Account) -> &str {
+    pub fn token(&self, account: Account) -> &str {
         self.tokens.get(&account).map(String::as_str).unwrap_or_default()
     }
 

@@ -45,9 +45,15 @@ pub enum StartError {
 }
 
 impl ControlPlane {
-    /// Starts it on a port of 127.0.0.1 (0 = any free one), with all that is in `world` now. The
-    /// kubelets of all nodes listen on `kubelet_port` of the node's address.
-    pub async fn start(port: u16, world: Arc<World>, kubelet_port: u16, clock: Clock) -> Result<Self, StartError> {
+    /// Starts it on a port of 127.0.0.1 (0 = any free one), for `accounts`, with all that is in
+    /// `world` now. The kubelets of all nodes listen on `kubelet_port` of the node's address.
+    pub async fn start(
+        port: u16,
+        accounts: Accounts,
+        world: Arc<World>,
+        kubelet_port: u16,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
         let cluster = Authority::new("simulated-cluster")?;
         let clients = Authority::new("simulated-clients")?;
         let front_proxies = Authority::new("simulated-front-proxies")?;
@@ -60,7 +66,7 @@ impl ControlPlane {
         seed::plant(&storage, clients.pem(), front_proxies.pem(), clock.now());
         let ticker = Ticker::begin(world, Arc::clone(&storage), kubelet_port, clock.now());
         let server = Arc::new(Server {
-            accounts: Accounts::generate(),
+            accounts,
             front: Front::new(Arc::clone(&storage), identity),
             storage,
             clock,

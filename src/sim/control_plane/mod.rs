@@ -41,5 +41,5 @@ pub(crate) use attributes::{form_pairs, percent_decoded};
 pub(crate) use authorities::{Authority, Credential};
 pub(crate) use storage::{Key, Storage};
 
-pub use accounts::Account;
+pub use accounts::{Account, Accounts};
 pub use control_plane::{ControlPlane, StartError};

@@ -13,14 +13,14 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::json;
 
-use super::{Account, ControlPlane};
+use super::{Account, Accounts, ControlPlane};
 use crate::clock::Clock;
 use crate::sim::{Scenario, World};
 
 async fn started() -> ControlPlane {
     let clock = Clock::system();
     let world = Arc::new(World::new(Scenario::demo(), clock.now()));
-    ControlPlane::start(0, world, 10250, clock).await.unwrap()
+    ControlPlane::start(0, Accounts::generate(), world, 10250, clock).await.unwrap()
 }
 
 fn client(control_plane: &ControlPlane, token: &str) -> Client {

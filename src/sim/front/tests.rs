@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use crate::clock::Clock;
-use crate::sim::control_plane::{Account, Authority, ControlPlane, Credential, Key};
+use crate::sim::control_plane::{Account, Accounts, Authority, ControlPlane, Credential, Key};
 use crate::sim::{Scenario, World};
 
 const NODES: &str = "/apis/custom.example.com/v1/nodes";
@@ -35,7 +35,7 @@ impl Bench {
     async fn start(name: &str) -> Self {
         let clock = Clock::system();
         let world = Arc::new(World::new(Scenario::demo(), clock.now()));
-        let control_plane = ControlPlane::start(0, world, 10250, clock).await.unwrap();
+        let control_plane = ControlPlane::start(0, Accounts::generate(), world, 10250, clock).await.unwrap();
         let authority = Authority::new("backend").unwrap();
         let backend = backend(authority.server("backend", &[name]).unwrap(), &front_proxy_ca(&control_plane)).await;
         for service in ["v1.custom.example.com", "v1beta1.metrics.k8s.io"] {
