@@ -10,15 +10,19 @@
 //!                └─ bounds: what a served number may be          └─ Faults: set per node, at run time
 //! ```
 
+mod certificates;
 mod cluster;
 pub mod control_plane;
 mod faults;
+pub mod demo;
 mod front;
+mod kubelet;
 mod load;
 mod scenario;
 mod seed;
 
 pub use cluster::{Basis, Bounds, Change, Event, Phase, Run, SimContainer, SimNode, SimPod, State, World};
 pub use faults::{Fault, Faults, UnknownFault};
+pub use kubelet::Fleet;
 pub use load::Load;
 pub use scenario::{ContainerKind, ContainerPlan, Course, Lifetime, Scenario, Workload};
