@@ -30,7 +30,8 @@ pub(super) struct ServeFlags<'a> {
 #[derive(Debug)]
 pub(super) struct Server {
     address: SocketAddr,
-    task: JoinHandle<Result<(), DemoError>>,
+    /// `None` once its end has been seen.
+    task: Option<JoinHandle<Result<(), DemoError>>>,
     stop: CancellationToken,
 }
 
@@ -68,7 +69,7 @@ impl Server {
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let task = tokio::spawn(async move { bound.run(stopped).await.map_err(|error| DemoError::Server(error.into())) });
-        Ok(Self { address, task, stop })
+        Ok(Self { address, task: Some(task), stop })
     }
 
     /// Where it listens.
@@ -78,18 +79,17 @@ impl Server {
 
     /// Waits until it ends by itself, which it should not.
     pub(super) async fn ended(&mut self) -> Result<(), DemoError> {
-        joined((&mut self.task).await)
+        let Some(task) = &mut self.task else { return Ok(()) };
+        let ended = task.await;
+        self.task = None;
+        ended.unwrap_or_else(|panic| Err(DemoError::Server(panic.into())))
     }
 
     /// Stops it as a signal would, and waits until it has.
-    pub(super) async fn stop(self) -> Result<(), DemoError> {
+    pub(super) async fn stop(mut self) -> Result<(), DemoError> {
         self.stop.cancel();
-        joined(self.task.await)
+        self.ended().await
     }
-}
-
-fn joined(ended: Result<Result<(), DemoError>, tokio::task::JoinError>) -> Result<(), DemoError> {
-    ended.unwrap_or_else(|panic| Err(DemoError::Server(panic.into())))
 }
 
 #[cfg(test)]
