@@ -10,11 +10,12 @@
 //!                └─ bounds: what a served number may be          └─ Faults: set per node, at run time
 //! ```
 
+mod causes;
 mod certificates;
 mod cluster;
 pub mod control_plane;
-mod faults;
 pub mod demo;
+mod faults;
 mod front;
 mod kubelet;
 mod load;

@@ -80,12 +80,8 @@ impl FromStr for NodeFault {
 impl DemoArgs {
     /// What is to be simulated.
     pub(super) fn scenario(&self) -> Scenario {
-        let scenario = Scenario {
-            seed: self.seed,
-            nodes: self.nodes,
-            pods_per_node: self.pods_per_node,
-            ..Scenario::demo()
-        };
+        let scenario =
+            Scenario { seed: self.seed, nodes: self.nodes, pods_per_node: self.pods_per_node, ..Scenario::demo() };
         self.fault.iter().fold(scenario, |scenario, NodeFault { node, fault }| scenario.with_fault(*node, *fault))
     }
 }

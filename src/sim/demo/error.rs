@@ -4,6 +4,7 @@ use std::io;
 
 use crate::config::Faults;
 use crate::sim::control_plane::StartError;
+use crate::telemetry;
 
 /// Why a demo ended other than as asked.
 #[derive(Debug, thiserror::Error)]
@@ -14,9 +15,9 @@ pub enum DemoError {
     /// The simulated kubelets did not start.
     #[error("the simulated kubelets could not be started")]
     Kubelets(#[source] io::Error),
-    /// A file could not be written, or the terminal not be written to.
-    #[error("cannot write")]
-    Write(#[from] io::Error),
+    /// Files, the terminal, signals or threads were not to be had.
+    #[error("the machine does not let us")]
+    Machine(#[from] io::Error),
     /// A client of our own could not be made.
     #[error("cannot make an HTTP client")]
     Client(#[from] reqwest::Error),
@@ -26,6 +27,9 @@ pub enum DemoError {
     /// The flags for the server say what cannot be.
     #[error("the server's flags are wrong")]
     Settings(#[source] Faults),
+    /// Logs or traces could not be set up.
+    #[error("logs and traces could not be set up")]
+    Telemetry(#[from] telemetry::Error),
     /// The server did not start, or ended with an error.
     #[error("the server failed")]
     Server(#[source] Box<dyn std::error::Error + Send + Sync>),

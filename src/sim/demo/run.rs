@@ -1,11 +1,13 @@
 //! A demo from its start to its end.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::shutdown::Signals;
+use crate::sim::causes::chain;
 use crate::sim::control_plane::Account;
 use crate::sim::demo::announcement::announcement;
 use crate::sim::demo::client::Client;
@@ -20,19 +22,35 @@ const KEPT_PERIOD: Duration = Duration::from_secs(10);
 /// A year: a demo without `--for` lasts until it is stopped.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
+/// Exit codes are those of `serve`: could not start or go on, and wrong configuration.
+const FAILED: u8 = 1;
+const MISCONFIGURED: u8 = 2;
+
 /// Runs a demo until it is stopped, its time is over, or the check is done.
-///
-/// # Errors
-/// When a part of it cannot start, or the server ends by itself.
-pub async fn run(args: DemoArgs) -> Result<ExitCode, DemoError> {
+pub fn run(args: &DemoArgs) -> ExitCode {
+    let ended = match crate::runtime() {
+        Ok(runtime) => runtime.block_on(run_until_stopped(args)),
+        Err(error) => Err(DemoError::Machine(error)),
+    };
+    ended.unwrap_or_else(|error| {
+        // Nobody is left to tell if even this cannot be written.
+        let _ = writeln!(io::stderr(), "kube-vitals: {}", chain(&error));
+        match error {
+            DemoError::Flags(_) | DemoError::Settings(_) => ExitCode::from(MISCONFIGURED),
+            _ => ExitCode::from(FAILED),
+        }
+    })
+}
+
+async fn run_until_stopped(args: &DemoArgs) -> Result<ExitCode, DemoError> {
     let mut signals = Signals::listen()?;
     let mut console = Console::new();
     let scenario = if args.check { check::scenario(args.scenario()) } else { args.scenario() };
-    let mut stage = Stage::start(&args, scenario).await?;
+    let mut stage = Stage::start(args, scenario).await?;
     let client = Client::of_front(&stage.control_plane)?;
     let outcome = tokio::select! {
         _ = signals.next() => Ok(ExitCode::SUCCESS),
-        outcome = play(&args, &mut stage, &client, &mut console) => outcome,
+        outcome = play(args, &mut stage, &client, &mut console) => outcome,
     };
     let stopped = tokio::select! {
         stopped = stage.stop() => stopped,

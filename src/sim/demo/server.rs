@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{ServeArgs, Settings};
 use crate::sim::demo::DemoError;
+use crate::telemetry;
 
 /// The Service the server stands behind: the default of `--service`.
 pub(super) const SERVICE_DNS_NAME: &str = "custom-api.custom-api.svc";
@@ -33,6 +34,7 @@ pub(super) struct Server {
     /// `None` once its end has been seen.
     task: Option<JoinHandle<Result<(), DemoError>>>,
     stop: CancellationToken,
+    telemetry: telemetry::traces::Guard,
 }
 
 impl ServeFlags<'_> {
@@ -49,7 +51,8 @@ impl ServeFlags<'_> {
             ("--log-filter", "error".to_owned()),
         ];
         let given = |flag: &str| self.further.iter().any(|typed| typed.split('=').next() == Some(flag));
-        let ours = flags.into_iter().filter(|(flag, _)| !given(flag)).flat_map(|(flag, value)| [flag.to_owned(), value]);
+        let ours =
+            flags.into_iter().filter(|(flag, _)| !given(flag)).flat_map(|(flag, value)| [flag.to_owned(), value]);
         ours.chain(self.further.iter().cloned()).collect()
     }
 
@@ -64,12 +67,14 @@ impl ServeFlags<'_> {
 impl Server {
     /// Builds and runs it in a task of its own.
     pub(super) async fn start(settings: Settings, clock: Clock) -> Result<Self, DemoError> {
+        let telemetry = telemetry::start(&settings.telemetry)?;
         let bound = App::build(settings, clock).await.map_err(|error| DemoError::Server(error.into()))?;
         let address = bound.address;
         let stop = CancellationToken::new();
         let stopped = stop.clone();
-        let task = tokio::spawn(async move { bound.run(stopped).await.map_err(|error| DemoError::Server(error.into())) });
-        Ok(Self { address, task: Some(task), stop })
+        let task =
+            tokio::spawn(async move { bound.run(stopped).await.map_err(|error| DemoError::Server(error.into())) });
+        Ok(Self { address, task: Some(task), stop, telemetry })
     }
 
     /// Where it listens.
@@ -88,7 +93,9 @@ impl Server {
     /// Stops it as a signal would, and waits until it has.
     pub(super) async fn stop(mut self) -> Result<(), DemoError> {
         self.stop.cancel();
-        self.ended().await
+        let ended = self.ended().await;
+        self.telemetry.shutdown().await;
+        ended
     }
 }
 
@@ -98,9 +105,9 @@ mod tests {
 
     fn flags(further: &[String]) -> ServeFlags<'_> {
         ServeFlags {
-            kubeconfig: Path::new("/tmp/server.kubeconfig"),
+            kubeconfig: Path::new("/dev/null"),
             kubelet_port: 20250,
-            kubelet_authority: Path::new("/tmp/kubelets.pem"),
+            kubelet_authority: Path::new("/dev/null"),
             resolution: "5s",
             further,
         }

@@ -1,6 +1,5 @@
 //! One proxied request.
 
-use std::fmt::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use futures::TryStreamExt;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body as _;
 
+use crate::sim::causes::chain;
 use crate::sim::control_plane::User;
 use crate::sim::front::backend::Peer;
 use crate::sim::front::{ApiService, Front, identity, target};
@@ -98,18 +98,6 @@ fn refusal(status: StatusCode, text: String) -> Response<Body> {
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
-}
-
-/// The error and what it came from, in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        // Writing to a String cannot fail.
-        let _infallible = write!(text, ": {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

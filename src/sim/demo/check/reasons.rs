@@ -77,11 +77,16 @@ pub(super) async fn check(stage: &Stage, caller: &Caller<'_>, findings: &mut Fin
             Some(reason) => words.contains(&reason),
         };
         let told = fault.map_or_else(|| "nothing".to_owned(), |fault| fault.to_string());
-        findings.expect(agrees, || format!("nodescrapes {name}: {told} is wrong with it, expected {words:?}, got {scrape}"));
+        findings.expect(agrees, || {
+            format!("nodescrapes {name}: {told} is wrong with it, expected {words:?}, got {scrape}")
+        });
     }
     missing(stage, caller, findings).await;
     let verdict = if findings.differences() == before { "as they should be" } else { "different" };
-    format!("nodescrapes: {} outcomes, {faulty} of them of broken kubelets, and the reasons for missing pods: {verdict}", scrapes.len())
+    format!(
+        "nodescrapes: {} outcomes, {faulty} of them of broken kubelets, and the reasons for missing pods: {verdict}",
+        scrapes.len()
+    )
 }
 
 /// Every pod that is missing on a broken node has its node's reason.

@@ -44,7 +44,11 @@ impl Round<'_> {
                 let items = items.unwrap_or_default();
                 let world = &*stage.world;
                 let mut round = Round { world, findings: &mut *findings, group, from, to: stage.clock.now() };
-                if resource == "nodes" { round.nodes(&items) } else { round.pods(&items) }
+                if resource == "nodes" {
+                    round.nodes(&items)
+                } else {
+                    round.pods(&items)
+                }
                 let (values, different) = (findings.values() - compared, findings.differences() - before);
                 let verdict = if different == 0 {
                     "equal their curve".to_owned()
