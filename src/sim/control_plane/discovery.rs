@@ -74,7 +74,7 @@ fn resources(group: &str, version: &str) -> Option<Value> {
         .map(|kind| {
             json!({
                 "name": kind.plural, "singularName": kind.singular, "namespaced": kind.namespaced,
-                "kind": kind.kind, "verbs": kind.verbs, "shortNames": kind.short_names,
+                "kind": kind.name, "verbs": kind.verbs, "shortNames": kind.short_names,
             })
         })
         .collect();

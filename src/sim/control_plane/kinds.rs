@@ -9,7 +9,8 @@ pub(crate) struct Kind {
     /// Lower-case plural, as it stands in paths; unique over all groups here.
     pub(crate) plural: &'static str,
     pub(crate) singular: &'static str,
-    pub(crate) kind: &'static str,
+    /// As `kind` stands in objects.
+    pub(crate) name: &'static str,
     pub(crate) short_names: &'static [&'static str],
     pub(crate) namespaced: bool,
     pub(crate) verbs: &'static [&'static str],
@@ -31,7 +32,7 @@ pub(crate) const KINDS: &[Kind] = &[
         version: "v1",
         plural: "apiservices",
         singular: "apiservice",
-        kind: "APIService",
+        name: "APIService",
         short_names: &[],
         namespaced: false,
         verbs: WRITE,
@@ -43,16 +44,16 @@ pub(crate) const KINDS: &[Kind] = &[
 const fn core(
     plural: &'static str,
     singular: &'static str,
-    kind: &'static str,
+    name: &'static str,
     short_names: &'static [&'static str],
     namespaced: bool,
     verbs: &'static [&'static str],
 ) -> Kind {
-    Kind { group: "", version: "v1", plural, singular, kind, short_names, namespaced, verbs }
+    Kind { group: "", version: "v1", plural, singular, name, short_names, namespaced, verbs }
 }
 
-const fn review(group: &'static str, plural: &'static str, singular: &'static str, kind: &'static str) -> Kind {
-    Kind { group, version: "v1", plural, singular, kind, short_names: &[], namespaced: false, verbs: CREATE }
+const fn review(group: &'static str, plural: &'static str, singular: &'static str, name: &'static str) -> Kind {
+    Kind { group, version: "v1", plural, singular, name, short_names: &[], namespaced: false, verbs: CREATE }
 }
 
 impl Kind {

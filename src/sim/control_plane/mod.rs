@@ -17,7 +17,6 @@ mod access;
 mod accounts;
 mod attributes;
 mod authorities;
-mod control_plane;
 mod discovery;
 mod kinds;
 mod listener;
@@ -27,6 +26,7 @@ mod reviews;
 mod seed;
 mod selector;
 mod server;
+mod start;
 mod status;
 mod storage;
 #[cfg(test)]
@@ -42,4 +42,4 @@ pub(crate) use authorities::{Authority, Credential};
 pub(crate) use storage::{Key, Storage};
 
 pub use accounts::{Account, Accounts};
-pub use control_plane::{ControlPlane, StartError};
+pub use start::{ControlPlane, StartError};

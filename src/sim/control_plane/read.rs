@@ -91,7 +91,7 @@ fn list_body(kind: &Kind, revision: u64, next: Option<&Continue>, items: Vec<Arc
     let metadata = json!({"resourceVersion": revision.to_string(), "continue": next.map(Continue::token)});
     let head = format!(
         r#"{{"kind":"{}List","apiVersion":"{}","metadata":{metadata},"items":["#,
-        kind.kind,
+        kind.name,
         kind.api_version()
     );
     let mut separator = Bytes::new();

@@ -98,7 +98,7 @@ mod tests {
         let pod = json!({
             "metadata": {"labels": {"app": "web"}}, "spec": {"nodeName": "node-1"}, "status": {"phase": "Running"}
         });
-        let pod = storage.create("pods", key, pod).unwrap();
+        let pod = storage.create("pods", &key, pod).unwrap();
         Selector::parse(labels, fields).unwrap().matches(&pod)
     }
 

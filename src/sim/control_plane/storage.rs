@@ -117,8 +117,8 @@ impl Storage {
     }
 
     /// Puts a new object.
-    pub(crate) fn create(&self, kind: &'static str, key: Key, value: Value) -> Result<Arc<Object>, StorageError> {
-        self.write(kind, &key, |before| match before {
+    pub(crate) fn create(&self, kind: &'static str, key: &Key, value: Value) -> Result<Arc<Object>, StorageError> {
+        self.write(kind, key, |before| match before {
             Some(_) => Err(StorageError::AlreadyExists),
             None => Ok(Some(value)),
         })
@@ -164,7 +164,7 @@ impl Storage {
         {
             return Ok(Arc::clone(before));
         }
-        let Some(shown) = decided.as_ref().cloned().or_else(|| before.as_deref().map(Object::value)) else {
+        let Some(shown) = decided.clone().or_else(|| before.as_deref().map(Object::value)) else {
             return Err(StorageError::NotFound);
         };
         let last = Arc::new(Object::new(key.clone(), revision, shown));
@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn every_write_has_its_own_revision_and_is_remembered() {
         let storage = Storage::default();
-        storage.create("secrets", key("a"), secret("1")).unwrap();
+        storage.create("secrets", &key("a"), secret("1")).unwrap();
         storage.modify("secrets", &key("a"), |_| Ok(secret("2"))).unwrap();
         storage.delete("secrets", &key("a")).unwrap();
         let (revision, events) = storage.events_after("secrets", 2).unwrap();
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn a_write_that_changes_nothing_uses_no_revision() {
         let storage = Storage::default();
-        storage.create("secrets", key("a"), secret("1")).unwrap();
+        storage.create("secrets", &key("a"), secret("1")).unwrap();
         storage.modify("secrets", &key("a"), Ok).unwrap();
         assert_eq!(storage.list("secrets").0, 2);
     }
@@ -259,8 +259,8 @@ mod tests {
     #[test]
     fn names_that_are_taken_or_missing_are_refused() {
         let storage = Storage::default();
-        storage.create("secrets", key("a"), secret("1")).unwrap();
-        assert_eq!(storage.create("secrets", key("a"), secret("1")).unwrap_err(), StorageError::AlreadyExists);
+        storage.create("secrets", &key("a"), secret("1")).unwrap();
+        assert_eq!(storage.create("secrets", &key("a"), secret("1")).unwrap_err(), StorageError::AlreadyExists);
         assert_eq!(storage.delete("secrets", &key("b")).unwrap_err(), StorageError::NotFound);
     }
 }

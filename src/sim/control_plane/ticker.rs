@@ -93,7 +93,7 @@ mod tests {
         let mut ticker = Ticker::begin(Arc::clone(&world), Arc::clone(&storage), 10250, NOW);
         assert_eq!(storage.list("nodes").1.len(), 6);
         let before = names(&storage);
-        let later = NOW + Duration::from_secs(600);
+        let later = NOW + Duration::from_mins(10);
         ticker.tell_until(later);
         let expected: BTreeSet<String> = world.pods(later).map(|pod| (*pod.key.name).to_owned()).collect();
         assert_eq!(names(&storage), expected);

@@ -25,9 +25,9 @@ use crate::sim::control_plane::status::Status;
 use crate::sim::control_plane::storage::{Event, Object, Storage};
 
 /// Where the client does not say how long a watch may last: kube-apiserver's own least.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1800);
+const DEFAULT_TIMEOUT: Duration = Duration::from_mins(30);
 /// Between two bookmarks, as kube-apiserver does.
-const BOOKMARK_PERIOD: Duration = Duration::from_secs(60);
+const BOOKMARK_PERIOD: Duration = Duration::from_mins(1);
 
 /// One watcher's place in the history.
 struct Watcher {
@@ -133,18 +133,15 @@ impl Watcher {
     /// Takes what the history has after the last revision seen.
     fn read_on(&mut self) {
         self.revisions.mark_unchanged();
-        match self.storage.events_after(self.kind.plural, self.seen) {
-            Ok((revision, events)) => {
-                let shown = events.iter().filter_map(|event| self.shown(event)).collect::<Vec<_>>();
-                self.waiting.extend(shown);
-                self.seen = revision.max(self.seen);
-            }
-            Err(_) => {
-                let error = json!({"type": "ERROR", "object": Status::expired().object()});
-                self.waiting.push_back(Bytes::from(format!("{error}\n")));
-                self.over = true;
-            }
-        }
+        let Ok((revision, events)) = self.storage.events_after(self.kind.plural, self.seen) else {
+            let error = json!({"type": "ERROR", "object": Status::expired().object()});
+            self.waiting.push_back(Bytes::from(format!("{error}\n")));
+            self.over = true;
+            return;
+        };
+        let shown: Vec<Bytes> = events.iter().filter_map(|event| self.shown(event)).collect();
+        self.waiting.extend(shown);
+        self.seen = revision.max(self.seen);
     }
 
     async fn wait(&mut self) {
@@ -180,7 +177,7 @@ impl Watcher {
 
     fn bookmark(&self, annotations: &serde_json::Value) -> Bytes {
         let object = json!({
-            "kind": self.kind.kind, "apiVersion": self.kind.api_version(),
+            "kind": self.kind.name, "apiVersion": self.kind.api_version(),
             "metadata": {"resourceVersion": self.seen.to_string(), "annotations": annotations},
         });
         Bytes::from(format!("{}\n", json!({"type": "BOOKMARK", "object": object})))

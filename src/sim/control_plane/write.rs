@@ -25,7 +25,7 @@ pub(crate) fn create(
     }
     let key = Key { namespace: wanted.namespace.clone(), name };
     complete(&mut object, kind, &key, now);
-    let stored = storage.create(kind.plural, key.clone(), object);
+    let stored = storage.create(kind.plural, &key, object);
     let stored = stored.map_err(|error| Status::storage(error, kind, &key.name))?;
     Ok(json_response(StatusCode::CREATED, &stored.value()))
 }
@@ -67,7 +67,7 @@ pub(crate) fn complete(object: &mut Value, kind: &Kind, key: &Key, now: UnixMill
     merge(
         object,
         json!({
-            "kind": kind.kind,
+            "kind": kind.name,
             "apiVersion": kind.api_version(),
             "metadata": {
                 "name": key.name,
@@ -96,9 +96,9 @@ fn modify(
 /// `after` with the fields that only the server sets, unless it was made from an older revision.
 fn checked(before: &Value, mut after: Value) -> Result<Value, StorageError> {
     let present = before.pointer("/metadata/resourceVersion");
-    match after.pointer("/metadata/resourceVersion") {
-        Some(read) if read != "" && Some(read) != present => return Err(StorageError::Conflict),
-        _ => {}
+    let read = after.pointer("/metadata/resourceVersion").filter(|read| *read != "");
+    if read.is_some() && read != present {
+        return Err(StorageError::Conflict);
     }
     for field in ["name", "namespace", "uid", "creationTimestamp", "resourceVersion"] {
         if let Some(value) = before.pointer(&format!("/metadata/{field}")) {

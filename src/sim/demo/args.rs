@@ -89,7 +89,7 @@ impl DemoArgs {
 /// A duration in Kubernetes' form.
 fn duration(text: &str) -> Result<Duration, String> {
     let parsed: kube::core::Duration = text.parse().map_err(|_| "write it as 90s, 2m or 1h30m".to_owned())?;
-    Duration::try_from(parsed).map_err(|_| "it must not be negative".to_owned())
+    if text.starts_with('-') { Err("it must not be negative".to_owned()) } else { Ok(parsed.into()) }
 }
 
 #[cfg(test)]

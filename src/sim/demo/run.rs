@@ -9,7 +9,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use crate::shutdown::Signals;
 use crate::sim::causes::chain;
 use crate::sim::control_plane::Account;
-use crate::sim::demo::announcement::announcement;
+use crate::sim::demo::announcement::Announcement;
 use crate::sim::demo::client::Client;
 use crate::sim::demo::console::Console;
 use crate::sim::demo::stage::Stage;
@@ -20,7 +20,7 @@ use crate::sim::demo::{DemoArgs, DemoError, check, files};
 const WATCHED_PERIOD: Duration = Duration::from_secs(1);
 const KEPT_PERIOD: Duration = Duration::from_secs(10);
 /// A year: a demo without `--for` lasts until it is stopped.
-const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
+const FOREVER: Duration = Duration::from_hours(365 * 24);
 
 /// Exit codes are those of `serve`: could not start or go on, and wrong configuration.
 const FAILED: u8 = 1;
@@ -98,6 +98,6 @@ fn announce(args: &DemoArgs, stage: &Stage, console: &mut Console) -> Result<(),
     files::write(&kubeconfig, &files::kubeconfig(front.address(), front.ca_pem(), &users))?;
     let ca = stage.folder.path("ca.pem");
     files::write(&ca, front.ca_pem())?;
-    console.say(&announcement(stage, &kubeconfig, &ca))?;
+    console.say(&Announcement { stage, kubeconfig: &kubeconfig, ca: &ca }.to_string())?;
     Ok(())
 }

@@ -78,7 +78,7 @@ impl Front {
         let kept = self.storage.modify(API_SERVICES, &key, |mut object| {
             let before = object.pointer("/status/conditions/0").cloned().unwrap_or_default();
             let since = match before.get("lastTransitionTime").and_then(Value::as_str) {
-                Some(since) if before["status"] == status => since.to_owned(),
+                Some(since) if before.get("status").is_some_and(|before| before == status) => since.to_owned(),
                 _ => clock.now().to_string(),
             };
             let condition = json!({

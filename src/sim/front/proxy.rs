@@ -16,7 +16,7 @@ use crate::sim::front::{ApiService, Front, identity, target};
 /// Discovery must not hold up whoever waits for the list of groups.
 const DISCOVERY_TIMEOUT: Duration = Duration::from_secs(5);
 /// kube-apiserver's bound for requests that are no watches.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 impl Front {
     /// Sends the request on as `user`'s and streams the answer back. Errors are plain text, as the

@@ -1,5 +1,6 @@
 //! The front before a small server that tells what reached it.
 
+use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,7 +103,10 @@ async fn backend(credential: Credential, client_ca_pem: &str) -> SocketAddr {
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let Ok(stream) = acceptor.accept(stream).await else { continue };
-            let service = service_fn(|request: Request<hyper::body::Incoming>| async move { echo(&request) });
+            let service =
+                service_fn(
+                    |request: Request<hyper::body::Incoming>| async move { Ok::<_, Infallible>(echo(&request)) },
+                );
             let builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
             tokio::spawn(builder.serve_connection(TokioIo::new(stream), service));
         }
@@ -110,9 +114,9 @@ async fn backend(credential: Credential, client_ca_pem: &str) -> SocketAddr {
     address
 }
 
-fn echo<B>(request: &Request<B>) -> Result<Response<Body>, std::io::Error> {
+fn echo<B>(request: &Request<B>) -> Response<Body> {
     if request.uri().path().ends_with("/redirect") {
-        return Ok(Response::builder().status(302).header("location", "/").body(Body::empty()).unwrap());
+        return Response::builder().status(302).header("location", "/").body(Body::empty()).unwrap();
     }
     let headers: serde_json::Map<String, Value> = request
         .headers()
@@ -123,7 +127,7 @@ fn echo<B>(request: &Request<B>) -> Result<Response<Body>, std::io::Error> {
         })
         .collect();
     let target = request.uri().path_and_query().unwrap().as_str();
-    Ok(Response::new(Body::from(json!({"target": target, "headers": headers}).to_string())))
+    Response::new(Body::from(json!({"target": target, "headers": headers}).to_string()))
 }
 
 #[tokio::test]

@@ -37,7 +37,7 @@ impl Times {
     pub(super) fn read(object: &Value) -> Option<Self> {
         let time: jiff::Timestamp = object.get("timestamp")?.as_str()?.parse().ok()?;
         let window: kube::core::Duration = object.get("window")?.as_str()?.parse().ok()?;
-        Some(Self { second: UnixMillis(time.as_millisecond()), window: Duration::try_from(window).ok()? })
+        Some(Self { second: UnixMillis(time.as_millisecond()), window: window.into() })
     }
 
     /// What a rate of these times may stand on. Where `source` is not told, as in metrics.k8s.io,

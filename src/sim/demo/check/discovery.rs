@@ -40,7 +40,9 @@ async fn api_service(caller: &Caller<'_>, findings: &mut Findings, name: &str) {
     let admin = Caller { account: Account::Admin, ..*caller };
     let service = admin.read(&format!("/apis/apiregistration.k8s.io/v1/apiservices/{name}")).await.unwrap_or_default();
     let condition = service.pointer("/status/conditions/0").cloned().unwrap_or_default();
-    findings.expect(condition["status"] == "True", || format!("APIService {name} is not available: {condition}"));
+    findings.expect(condition.get("status").is_some_and(|status| status == "True"), || {
+        format!("APIService {name} is not available: {condition}")
+    });
     let spec = service.get("spec").cloned().unwrap_or_default();
     let ca_bundle = spec.get("caBundle").and_then(Value::as_str).unwrap_or_default();
     findings.expect(!ca_bundle.is_empty(), || format!("APIService {name} has no caBundle"));

@@ -54,19 +54,16 @@ impl Findings {
 
     /// Each difference on a line, then the sum.
     pub(super) fn verdict(&self) -> String {
-        let differences: String =
-            self.differences.iter().map(|difference| format!("different: {difference}\n")).collect();
+        let mut lines: Vec<String> =
+            self.differences.iter().map(|difference| format!("different: {difference}")).collect();
         let sum = match self.differences.len() {
             0 if self.values == 0 => "nothing to compare".to_owned(),
             0 => "all equal".to_owned(),
             count => format!("{count} differences"),
         };
-        format!(
-            "{differences}checked {} nodes, {} pods, {} values: {sum}",
-            self.nodes.len(),
-            self.pods.len(),
-            self.values
-        )
+        let (nodes, pods) = (self.nodes.len(), self.pods.len());
+        lines.push(format!("checked {nodes} nodes, {pods} pods, {} values: {sum}", self.values));
+        lines.join("\n")
     }
 }
 

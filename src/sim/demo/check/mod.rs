@@ -12,21 +12,22 @@ mod presence;
 mod reasons;
 mod values;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::sim::Scenario;
 use crate::sim::control_plane::Account;
 use crate::sim::demo::DemoError;
 use crate::sim::demo::client::{Caller, Client};
 use crate::sim::demo::console::Console;
 use crate::sim::demo::stage::Stage;
+use crate::sim::{Fault, Scenario};
 use findings::Findings;
 use values::Round;
 
 /// All nodes have to be served by then.
-const READY_WITHIN: Duration = Duration::from_secs(60);
+const READY_WITHIN: Duration = Duration::from_mins(1);
 /// All rates have to stand on two samples by then: a kubelet refreshes a reading within 15 s, and
 /// it is seen one resolution later.
 const MEASURED_WITHIN: Duration = Duration::from_secs(30);
@@ -38,8 +39,7 @@ pub(super) fn scenario(scenario: Scenario) -> Scenario {
         return scenario;
     }
     let healthy = scenario.nodes;
-    let faulty = (healthy..).zip(reasons::ALL).map(|(node, fault)| (node, *fault));
-    let faults: std::collections::BTreeMap<_, _> = faulty.collect();
+    let faults: BTreeMap<u32, Fault> = (healthy..).zip(reasons::ALL.iter().copied()).collect();
     Scenario { nodes: healthy + u32::try_from(faults.len()).unwrap_or(0), faults, ..scenario }
 }
 
@@ -71,11 +71,11 @@ async fn until_ready(stage: &Stage, caller: &Caller<'_>) -> Result<String, Strin
     let deadline = Instant::now() + READY_WITHIN;
     let wanted = stage.world.nodes().filter(|node| reasons::is_served(&stage.world, node.index)).count();
     loop {
-        let state = match caller.read("/apis/custom.example.com/v1/healthz").await {
+        let served = match caller.read("/apis/custom.example.com/v1/healthz").await {
             Ok(_) => answer::items_of(caller, "/apis/metrics.k8s.io/v1beta1/nodes").await.map(|items| items.len()),
             Err(why) => Err(why),
         };
-        match state {
+        match served {
             Ok(served) if served >= wanted => return Ok(format!("{served} nodes")),
             Ok(served) if Instant::now() > deadline => return Err(format!("{served} of {wanted} nodes served")),
             Err(why) if Instant::now() > deadline => return Err(why),

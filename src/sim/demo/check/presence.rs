@@ -33,8 +33,12 @@ impl Presence {
             .collect();
         let is_there = |pod: &&SimPod| pod.created <= before && pod.deleted.is_none_or(|deleted| deleted > to);
         let wanted = possible.values().filter(is_there).filter_map(|pod| {
-            let steady: Option<Vec<_>> = counted(pod).map(|container| steady(container, before, to)).collect();
-            let running: BTreeSet<String> = steady?.into_iter().flatten().collect();
+            let mut running = BTreeSet::new();
+            for container in counted(pod) {
+                if runs_all_the_time(container, before, to)? {
+                    running.insert(container.name.to_string());
+                }
+            }
             (!running.is_empty()).then(|| (pod.key.to_string(), running))
         });
         Self { wanted: wanted.collect(), possible }
@@ -46,11 +50,11 @@ pub(super) fn counted(pod: &SimPod) -> impl Iterator<Item = &SimContainer> {
     pod.containers.iter().filter(|container| container.kind != ContainerKind::Init)
 }
 
-/// `Some(its name)` if it runs all the time, `Some(None)` if it never does, `None` if it changes.
-fn steady(container: &SimContainer, from: UnixMillis, to: UnixMillis) -> Option<Option<String>> {
+/// Whether it runs or stands still all the time; `None` if that changes.
+fn runs_all_the_time(container: &SimContainer, from: UnixMillis, to: UnixMillis) -> Option<bool> {
     match (container.run_at(from), container.run_at(to)) {
-        (Some(before), Some(after)) if before.number == after.number => Some(Some(container.name.to_string())),
-        (None, None) => Some(None),
+        (Some(before), Some(after)) if before.number == after.number => Some(true),
+        (None, None) => Some(false),
         _ => None,
     }
 }

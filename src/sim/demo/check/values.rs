@@ -18,7 +18,7 @@ use crate::sim::{Bounds, SimContainer, SimNode, World};
 const GROUP_VERSIONS: [(&str, &str); 2] = [("custom.example.com", "v1"), ("metrics.k8s.io", "v1beta1")];
 /// No rate is measured over a longer time than this, but for that of a container whose time is not
 /// told.
-const LONGEST_WINDOW: Duration = Duration::from_secs(60);
+const LONGEST_WINDOW: Duration = Duration::from_mins(1);
 /// How finely a curve is followed where only its range is compared.
 const STEP: Duration = Duration::from_millis(50);
 
@@ -44,10 +44,9 @@ impl Round<'_> {
                 let items = items.unwrap_or_default();
                 let world = &*stage.world;
                 let mut round = Round { world, findings: &mut *findings, group, from, to: stage.clock.now() };
-                if resource == "nodes" {
-                    round.nodes(&items)
-                } else {
-                    round.pods(&items)
+                match resource {
+                    "nodes" => round.nodes(&items),
+                    _ => round.pods(&items),
                 }
                 let (values, different) = (findings.values() - compared, findings.differences() - before);
                 let verdict = if different == 0 {
