@@ -2,7 +2,7 @@
 
 FROM rust:1.95-alpine AS build
 # A C compiler for the crypto library and the allocator; the musl target links statically.
-RUN apk add --no-cache build-base ca-certificates
+RUN apk add --no-cache build-base ca-certificates linux-headers
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY src src

@@ -39,7 +39,7 @@ pub enum Fault {
 }
 
 /// Ten years, the offset of a `clock-off` that names none.
-const CLOCK_OFF: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+const CLOCK_OFF: Duration = Duration::from_hours(10 * 365 * 24);
 
 /// Every fault by its name on a command line.
 const NAMES: [(&str, Fault); 13] = [

@@ -11,7 +11,7 @@ use super::seed::Seed;
 /// Working sets come in whole pages.
 const PAGE_BYTES: u64 = 4096;
 /// Half of `memory_growth_bytes` is reached after this time.
-const GROWTH_HALF_TIME: Duration = Duration::from_secs(30 * 60);
+const GROWTH_HALF_TIME: Duration = Duration::from_mins(30);
 
 /// CPU and memory over time: constants and sines, with a slow growth of memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Load {
             memory_bytes,
             memory_swing_bytes: 0,
             memory_growth_bytes: 0,
-            period: Duration::from_secs(60),
+            period: Duration::from_mins(1),
             phase: Duration::ZERO,
         }
     }
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn the_counter_never_falls_even_at_full_swing_and_after_weeks() {
         let load = Load { cpu_swing_nanocores: u64::MAX, ..load() };
-        let weeks = Duration::from_secs(30 * 24 * 3600);
+        let weeks = Duration::from_hours(30 * 24);
         let counters: Vec<_> = (0..200_000).map(|tick| load.cpu_ns(weeks + Duration::from_millis(tick))).collect();
         assert!(counters.is_sorted());
     }

@@ -181,7 +181,7 @@ const fn load(millicores: u64, mebibytes: u64, period_minutes: u64) -> Load {
 }
 
 const fn minutes(count: u64) -> Duration {
-    Duration::from_secs(count * 60)
+    Duration::from_mins(count)
 }
 
 const fn seconds(count: u64) -> Duration {

@@ -34,7 +34,7 @@ impl Seed {
     }
 }
 
-/// The finishing step of SplitMix64: neighbouring inputs give unrelated outputs.
+/// The finishing step of `SplitMix64`: neighbouring inputs give unrelated outputs.
 const fn spread(value: u64) -> u64 {
     let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

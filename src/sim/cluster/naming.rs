@@ -6,6 +6,8 @@ use crate::sim::seed::Seed;
 const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 /// Length of a generated suffix, unless there are too many pods for it.
 const SUFFIX_LENGTH: u32 = 5;
+/// Enough for any number of slots that fits in 64 bits.
+const LONGEST_SUFFIX: u32 = 14;
 /// Successive pods of a slot have different names for this many generations.
 const GENERATIONS: u64 = 64;
 /// Spreads neighbouring numbers; prime to 27, so different numbers stay different.
@@ -20,7 +22,8 @@ pub(super) fn template_hash(seed: Seed) -> String {
 /// slot that are less than 64 generations apart.
 pub(super) fn pod_suffix(seed: Seed, slot: u64, slots: u64, generation: i64) -> String {
     let generation = generation.rem_euclid(GENERATIONS.cast_signed()).cast_unsigned();
-    let length = (SUFFIX_LENGTH..).find(|length| names(*length) >= u128::from(slots * GENERATIONS)).unwrap_or(u32::MAX);
+    let length = (SUFFIX_LENGTH..LONGEST_SUFFIX).find(|length| names(*length) >= u128::from(slots * GENERATIONS));
+    let length = length.unwrap_or(LONGEST_SUFFIX);
     let number = u128::from(slot * GENERATIONS + generation) * STRIDE + u128::from(seed.bits());
     letters(number % names(length), length)
 }

@@ -122,7 +122,7 @@ fn a_restarting_container_runs_and_backs_off_in_turn() {
                 assert!(run.end.unwrap() <= at && at < container.run(run.number + 1).unwrap().start);
                 seen.insert((run.number, "back-off"));
             }
-            other => panic!("{other:?}"),
+            other => unreachable!("{other:?}"),
         }
     }
     assert!(seen.len() > 16, "{seen:?}");
@@ -134,7 +134,7 @@ fn a_new_pod_starts_its_containers_one_after_the_other() {
     let change = world.changes(ORIGIN, ORIGIN + seconds(300)).find(|change| matches!(change.event, Event::PodAdded(_)));
     let pod = change.unwrap().event.pod().clone();
     assert_eq!(pod.phase(pod.created), Phase::Pending);
-    let [setup, worker] = &pod.containers[..] else { panic!("{:?}", pod.containers) };
+    let (setup, worker) = (&pod.containers[0], &pod.containers[1]);
     assert_eq!((setup.kind, worker.kind), (ContainerKind::Init, ContainerKind::App));
     assert!(pod.created < pod.sandbox_start() && pod.sandbox_start() < setup.first_start);
     assert!(setup.run(0).unwrap().end.unwrap() < worker.first_start);

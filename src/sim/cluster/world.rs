@@ -12,8 +12,8 @@ use crate::sim::seed::Seed;
 use crate::usage::{NodeName, PodKey};
 
 /// Pods without a lifetime, and nodes, are this much older than the origin.
-const POD_AGE: (Duration, Duration) = (Duration::from_secs(10 * 60), Duration::from_secs(24 * 3600));
-const NODE_AGE: (Duration, Duration) = (Duration::from_secs(24 * 3600), Duration::from_secs(10 * 24 * 3600));
+const POD_AGE: (Duration, Duration) = (Duration::from_mins(10), Duration::from_hours(24));
+const NODE_AGE: (Duration, Duration) = (Duration::from_hours(24), Duration::from_hours(240));
 /// What a node uses besides its pods: 200 millicores, 1 GiB.
 const SYSTEM: Load = Load::constant(200_000_000, 1 << 30);
 
@@ -163,5 +163,5 @@ fn node_load(scenario: &Scenario) -> Load {
     let (cpu, memory) = lasting.fold((SYSTEM.cpu_nanocores, SYSTEM.memory_bytes), |(cpu, memory), load| {
         (cpu + load.cpu_nanocores, memory + load.memory_bytes)
     });
-    Load { memory_swing_bytes: memory / 50, ..Load::swinging(cpu, memory, Duration::from_secs(600)) }
+    Load { memory_swing_bytes: memory / 50, ..Load::swinging(cpu, memory, Duration::from_mins(10)) }
 }

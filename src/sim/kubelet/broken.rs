@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::stream;
+use futures::{StreamExt, stream};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue, LOCATION};
 use http::{Response, StatusCode};
 use http_body::Frame;
@@ -16,10 +16,12 @@ use crate::sim::Fault;
 use crate::sim::seed::Seed;
 
 /// No request hangs longer, so that forgotten clients do not keep connections for ever.
-const LONGEST_HANG: Duration = Duration::from_secs(300);
+const LONGEST_HANG: Duration = Duration::from_mins(5);
 /// Pause before each byte of a dripping body, and how many bytes drip before the rest is cut off.
 const DRIP: Duration = Duration::from_millis(200);
 const DRIPS: usize = 1500;
+/// What was written is sent in this time, and then the connection is cut.
+const SENT: Duration = Duration::from_millis(50);
 /// A gigabyte, a piece at a time.
 const HUGE_BODY_BYTES: usize = 1 << 30;
 const PIECE_BYTES: usize = 1 << 16;
@@ -70,9 +72,12 @@ async fn half(response: Response<Body>) -> io::Result<Response<Body>> {
     let (mut parts, body) = response.into_parts();
     let body = body.collect().await?.to_bytes();
     parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-    let cut = Err(io::Error::from(io::ErrorKind::ConnectionAborted));
-    let halves = stream::iter([Ok(Frame::data(body.slice(..body.len() / 2))), cut]);
-    Ok(Response::from_parts(parts, StreamBody::new(halves).boxed_unsync()))
+    let sent = stream::iter([Ok(Frame::data(body.slice(..body.len() / 2)))]);
+    let cut = stream::once(async {
+        tokio::time::sleep(SENT).await;
+        Err(io::Error::from(io::ErrorKind::ConnectionAborted))
+    });
+    Ok(Response::from_parts(parts, StreamBody::new(sent.chain(cut)).boxed_unsync()))
 }
 
 fn garbage() -> Bytes {

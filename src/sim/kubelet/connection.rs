@@ -18,7 +18,7 @@ use crate::sim::{Fault, SimNode, World};
 /// Local peers shake hands in milliseconds; a busy machine is given some seconds.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Between two requests of a kept connection; longer than any scrape interval used here.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
+const IDLE_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// The node that was dialled.
 pub(super) fn dialled(stream: &TcpStream, world: &World) -> Option<SimNode> {

@@ -9,8 +9,9 @@ pub(super) struct Family {
     pub(super) name: &'static str,
     pub(super) help: &'static str,
     pub(super) kind: Kind,
-    /// `None` if the kubelet has no such line for the reading.
-    pub(super) value: fn(&SimReading) -> Option<f64>,
+    pub(super) value: fn(&SimReading) -> f64,
+    /// Whether only the runtime tells it, so that only readings made live have a line.
+    pub(super) live_only: bool,
     /// Whether lines carry the reading's time.
     pub(super) timed: bool,
 }
@@ -22,16 +23,22 @@ pub(super) const CONTAINER: [Family; 5] = [
         "[STABLE] Cumulative cpu time consumed by the container in core-seconds",
     ),
     gauge("container_memory_working_set_bytes", "[STABLE] Current working set of the container in bytes", memory),
-    untimed(gauge(
-        "container_start_time_seconds",
-        "[STABLE] Start time of the container since unix epoch in seconds",
-        start_seconds,
-    )),
-    gauge(
-        "container_swap_limit_bytes",
-        "[ALPHA] Current amount of the container swap limit in bytes. Reported only on non-windows systems",
-        swap_limit,
-    ),
+    Family {
+        timed: false,
+        ..gauge(
+            "container_start_time_seconds",
+            "[STABLE] Start time of the container since unix epoch in seconds",
+            start_seconds,
+        )
+    },
+    Family {
+        live_only: true,
+        ..gauge(
+            "container_swap_limit_bytes",
+            "[ALPHA] Current amount of the container swap limit in bytes. Reported only on non-windows systems",
+            zero,
+        )
+    },
     gauge(
         "container_swap_usage_bytes",
         "[ALPHA] Current amount of the container swap usage in bytes. Reported only on non-windows systems",
@@ -67,54 +74,46 @@ pub(super) const WELL: [Family; 2] = errors(zero);
 /// The same where the kubelet could read nothing.
 pub(super) const UNREAD: [Family; 2] = errors(one);
 
-const fn errors(value: fn(&SimReading) -> Option<f64>) -> [Family; 2] {
+const fn errors(value: fn(&SimReading) -> f64) -> [Family; 2] {
     let stable = "[STABLE] 1 if there was an error while getting container metrics, 0 otherwise";
     let alpha = "[ALPHA] 1 if there was an error while getting container metrics, 0 otherwise";
-    [untimed(gauge("resource_scrape_error", stable, value)), untimed(gauge("scrape_error", alpha, value))]
+    [
+        Family { timed: false, ..gauge("resource_scrape_error", stable, value) },
+        Family { timed: false, ..gauge("scrape_error", alpha, value) },
+    ]
 }
 
 const fn counter(name: &'static str, help: &'static str) -> Family {
-    Family { name, help, kind: Kind::Counter, value: cpu_seconds, timed: true }
+    Family { name, help, kind: Kind::Counter, value: cpu_seconds, timed: true, live_only: false }
 }
 
-const fn gauge(name: &'static str, help: &'static str, value: fn(&SimReading) -> Option<f64>) -> Family {
-    Family { name, help, kind: Kind::Gauge, value, timed: true }
-}
-
-const fn untimed(family: Family) -> Family {
-    Family { timed: false, ..family }
+const fn gauge(name: &'static str, help: &'static str, value: fn(&SimReading) -> f64) -> Family {
+    Family { name, help, kind: Kind::Gauge, value, timed: true, live_only: false }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "kubelets print doubles too")]
-fn cpu_seconds(reading: &SimReading) -> Option<f64> {
-    Some(reading.cpu_ns as f64 / 1e9)
+fn cpu_seconds(reading: &SimReading) -> f64 {
+    reading.cpu_ns as f64 / 1e9
 }
 
 #[expect(clippy::cast_precision_loss, reason = "kubelets print doubles too")]
-fn memory(reading: &SimReading) -> Option<f64> {
-    Some(reading.memory_bytes as f64)
+fn memory(reading: &SimReading) -> f64 {
+    reading.memory_bytes as f64
 }
 
 /// To a ten-millionth of a second, as a kubelet tells it. The digits after the milliseconds are made
 /// up and stay below half a millisecond: however a reader rounds, it finds the same start.
 #[expect(clippy::cast_precision_loss, reason = "kubelets print doubles too")]
-fn start_seconds(reading: &SimReading) -> Option<f64> {
+fn start_seconds(reading: &SimReading) -> f64 {
     let UnixMillis(millis) = reading.start;
     let digits = millis.wrapping_mul(7919).rem_euclid(4000) + 500;
-    Some((millis * 10_000 + digits) as f64 / 1e7)
+    (millis * 10_000 + digits) as f64 / 1e7
 }
 
-/// Only the runtime tells a limit, so only containers that are answered live have one.
-fn swap_limit(reading: &SimReading) -> Option<f64> {
-    reading.live.then_some(0.0)
+fn zero(_: &SimReading) -> f64 {
+    0.0
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "the type of all values")]
-fn zero(_: &SimReading) -> Option<f64> {
-    Some(0.0)
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "the type of all values")]
-fn one(_: &SimReading) -> Option<f64> {
-    Some(1.0)
+fn one(_: &SimReading) -> f64 {
+    1.0
 }

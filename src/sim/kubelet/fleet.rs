@@ -36,11 +36,11 @@ pub struct Fleet {
 
 impl Fleet {
     /// Starts the kubelets on a port of the system's choice, the same for all nodes. Requests need
-    /// one of `tokens`.
+    /// one of `tokens`. To be called inside a Tokio runtime, which then runs them.
     ///
     /// # Errors
     /// When no port can be bound or no certificate made.
-    pub async fn start(world: Arc<World>, faults: Arc<Faults>, clock: Clock, tokens: Vec<String>) -> io::Result<Self> {
+    pub fn start(world: Arc<World>, faults: Arc<Faults>, clock: Clock, tokens: Vec<String>) -> io::Result<Self> {
         let certificates = Certificates::new()?;
         let listener = listen()?;
         let fleet = Self {

@@ -80,13 +80,13 @@ impl Writer<'_> {
     /// A family without a line is left out.
     fn families<const LABELS: usize>(&mut self, families: &[Family], rows: &[Row<'_, LABELS>]) {
         for family in families {
-            if !rows.iter().any(|(_, reading)| (family.value)(reading).is_some()) {
-                continue;
+            let mut told = rows.iter().filter(|(_, reading)| reading.live || !family.live_only).peekable();
+            if told.peek().is_some() {
+                self.encoder.family(family.name, family.help, family.kind);
             }
-            self.encoder.family(family.name, family.help, family.kind);
-            for (labels, reading) in rows {
-                let Some(value) = (family.value)(reading) else { continue };
-                self.encoder.sample(labels, value, family.timed.then_some(reading.time + self.ahead));
+            for (labels, reading) in told {
+                let time = family.timed.then_some(reading.time + self.ahead);
+                self.encoder.sample(labels, (family.value)(reading), time);
             }
         }
     }

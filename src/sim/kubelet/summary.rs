@@ -24,7 +24,8 @@ struct Node<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Pod<'a> {
-    pod_ref: PodRef<'a>,
+    #[serde(rename = "podRef")]
+    names: PodRef<'a>,
     containers: Vec<Container<'a>>,
     #[serde(flatten)]
     stats: Stats,
@@ -82,7 +83,7 @@ pub(super) fn write(
     let pods: Vec<_> = pods.filter(|pod| pod.phase(at) != Phase::Succeeded).collect();
     let pods = pods.iter().filter_map(|pod| {
         Some(Pod {
-            pod_ref: PodRef { name: &pod.key.name, namespace: &pod.key.namespace, uid: pod.uid() },
+            names: PodRef { name: &pod.key.name, namespace: &pod.key.namespace, uid: pod.uid() },
             stats: stats(&pod.reading(at)?, ahead),
             containers: containers(pod, at, ahead),
         })

@@ -1,0 +1,107 @@
+//! The ConfigMap, live.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use futures::TryStreamExt;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Client};
+use tokio_util::sync::CancellationToken;
+
+use super::trust::Trust;
+use crate::readiness::Latch;
+
+const NAMESPACE: &str = "kube-system";
+const NAME: &str = "extension-apiserver-authentication";
+
+/// Whom we believe now. Cheap to clone; the last good state stays while the API server is away and
+/// when the ConfigMap breaks or goes.
+#[derive(Clone, Debug, Default)]
+pub struct LiveTrust(Arc<ArcSwap<Trust>>);
+
+impl LiveTrust {
+    /// Follows the ConfigMap until `stop`; `latch` is released when the cluster has first answered,
+    /// even if the ConfigMap is not there: then nobody is believed but tokens.
+    pub async fn follow(self, client: Client, latch: Latch, stop: CancellationToken) {
+        // Rights are given for this one name; a list without the selector would be refused.
+        let one = watcher::Config::default().fields(&format!("metadata.name={NAME}"));
+        let events = watcher(Api::<ConfigMap>::namespaced(client, NAMESPACE), one).default_backoff();
+        let mut follower = Follower { trust: self, latch: Some(latch), found: false, failing: false };
+        let mut events = std::pin::pin!(events);
+        while let Some(event) = stop.run_until_cancelled(events.try_next()).await {
+            match event {
+                Ok(Some(event)) => follower.heed(event),
+                Ok(None) => break,
+                Err(error) => follower.explain(&error),
+            }
+        }
+    }
+
+    pub(super) fn current(&self) -> Arc<Trust> {
+        self.0.load_full()
+    }
+
+    /// Believes `data` from now on, if it can be read.
+    pub(super) fn adopt(&self, map: &ConfigMap) {
+        let empty = std::collections::BTreeMap::new();
+        match Trust::read(map.data.as_ref().unwrap_or(&empty)) {
+            Ok(mut trust) => {
+                trust.revision = self.0.load().revision + 1;
+                tracing::info!(
+                    clients = trust.clients.is_some(),
+                    front_proxy = trust.front_proxy.is_some(),
+                    "authentication settings read from {NAMESPACE}/{NAME}"
+                );
+                self.0.store(Arc::new(trust));
+            }
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::warn!(%error, cause, "{NAMESPACE}/{NAME} cannot be read, the last good one stays in force");
+            }
+        }
+    }
+}
+
+/// What one watch has seen so far.
+struct Follower {
+    trust: LiveTrust,
+    latch: Option<Latch>,
+    found: bool,
+    failing: bool,
+}
+
+impl Follower {
+    fn heed(&mut self, event: Event<ConfigMap>) {
+        self.failing = false;
+        match event {
+            Event::Init => self.found = false,
+            Event::InitApply(map) | Event::Apply(map) => {
+                self.found = true;
+                self.trust.adopt(&map);
+            }
+            Event::InitDone => {
+                if !self.found {
+                    tracing::warn!(
+                        "{NAMESPACE}/{NAME} is not there: front proxies and client certificates are not believed"
+                    );
+                }
+                if let Some(latch) = self.latch.take() {
+                    latch.release();
+                }
+            }
+            Event::Delete(_) => tracing::warn!("{NAMESPACE}/{NAME} was deleted, the last one stays in force"),
+        }
+    }
+
+    fn explain(&mut self, error: &watcher::Error) {
+        if let Some(latch) = &self.latch {
+            latch.explain(format!("{NAMESPACE}/{NAME}: {error}"));
+        }
+        // Once for each change of state: the watch retries by itself.
+        if !std::mem::replace(&mut self.failing, true) {
+            tracing::warn!(%error, "{NAMESPACE}/{NAME} cannot be watched");
+        }
+    }
+}

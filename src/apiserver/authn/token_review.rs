@@ -1,0 +1,231 @@
+//! Bearer tokens, judged by the API server.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::error::Unspecified;
+use aws_lc_rs::{hmac, rand};
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, TokenReviewStatus};
+use kube::Client;
+use tokio::time::Instant;
+
+use super::metrics::Metrics;
+use super::user::{User, Via};
+use crate::apiserver::reviews::{ReviewError, Source, Verdicts, ask};
+
+/// Longer tokens are refused unseen: no issuer makes them, and each would be sent on.
+const MAX_TOKEN_BYTES: usize = 64 * 1024;
+/// Tokens remembered; beyond that the coldest are asked about again.
+const KEPT: usize = 4096;
+/// Memory for them: users with many groups weigh more.
+const KEPT_BYTES: u64 = 4 * 1024 * 1024;
+
+/// What the API server said of a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Reviewed {
+    /// It is this user's.
+    Of(Arc<User>),
+    /// It is nobody's.
+    Nobodys,
+    /// It is not good, and the reason may pass.
+    Refused(Arc<str>),
+}
+
+/// Asks for tokens and remembers the answers. Tokens are never kept: only their keyed hashes, under
+/// a key that this process made up.
+pub(super) struct TokenReviewer {
+    client: Client,
+    key: hmac::Key,
+    ttl: Duration,
+    verdicts: Verdicts<[u8; 32], Reviewed>,
+    metrics: Metrics,
+}
+
+impl TokenReviewer {
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub(super) fn new(client: Client, ttl: Duration, metrics: Metrics) -> Result<Self, Unspecified> {
+        let key = hmac::Key::generate(hmac::HMAC_SHA256, &rand::SystemRandom::new())?;
+        Ok(Self { client, key, ttl, verdicts: Verdicts::new(KEPT, KEPT_BYTES, weight), metrics })
+    }
+
+    /// Whose `token` is.
+    pub(super) async fn review(&self, token: &str) -> Result<(Reviewed, Source), ReviewError> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Ok((Reviewed::Refused("the token is too long".into()), Source::Kept));
+        }
+        let mut key = [0; 32];
+        key.copy_from_slice(hmac::sign(&self.key, token.as_bytes()).as_ref());
+        let ttl = self.ttl;
+        let believed = move |reviewed: &Reviewed| match reviewed {
+            Reviewed::Of(_) | Reviewed::Nobodys => ttl,
+            Reviewed::Refused(_) => Duration::ZERO,
+        };
+        let (reviewed, source) = self.verdicts.on(key, believed, || self.ask(token)).await?;
+        self.metrics.judged(source);
+        Ok((reviewed, source))
+    }
+
+    fn ask(&self, token: &str) -> impl Future<Output = Result<Reviewed, ReviewError>> + Send + use<> {
+        let spec = TokenReviewSpec { token: Some(token.to_owned()), audiences: None };
+        let review = TokenReview { spec, ..TokenReview::default() };
+        let (client, seconds) = (self.client.clone(), self.metrics.review_seconds.clone());
+        async move {
+            let start = Instant::now();
+            let answer = ask(client, review).await;
+            seconds.observe(start.elapsed().as_secs_f64());
+            Ok(Reviewed::read(answer?.status.unwrap_or_default()))
+        }
+    }
+}
+
+impl Reviewed {
+    fn read(status: TokenReviewStatus) -> Self {
+        let told = status.user.unwrap_or_default();
+        match (status.authenticated, told.username) {
+            (Some(true), Some(name)) if !name.is_empty() => Self::Of(Arc::new(User {
+                name,
+                uid: told.uid.filter(|uid| !uid.is_empty()),
+                groups: told.groups.unwrap_or_default(),
+                extra: told.extra.unwrap_or_default(),
+                via: Via::Token,
+            })),
+            _ => match status.error.filter(|error| !error.is_empty()) {
+                Some(error) => Self::Refused(error.into()),
+                None => Self::Nobodys,
+            },
+        }
+    }
+}
+
+/// The bearer token of a request; `None` when it has none, which is no fault.
+///
+/// # Errors
+/// When it can be no token.
+pub(super) fn bearer_token(headers: &HeaderMap) -> Result<Option<String>, String> {
+    let Some(value) = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes) else { return Ok(None) };
+    let mut words = value.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+    let scheme = words.next().unwrap_or_default();
+    let Some(token) = words.next().filter(|_| scheme.eq_ignore_ascii_case(b"bearer")) else { return Ok(None) };
+    let token = std::str::from_utf8(token).map_err(|_| "the bearer token is not text".to_owned())?;
+    Ok(Some(token.to_owned()))
+}
+
+/// Bytes held for one verdict.
+fn weight(_: &[u8; 32], reviewed: &Reviewed) -> usize {
+    /// Key, expiry, map entry and the fixed parts of a user.
+    const FIXED: usize = 256;
+    let Reviewed::Of(user) = reviewed else { return FIXED };
+    let strings = |values: &[String]| values.iter().map(|value| value.len() + size_of::<String>()).sum::<usize>();
+    let extra: &BTreeMap<String, Vec<String>> = &user.extra;
+    let extras: usize = extra.iter().map(|(key, values)| key.len() + 64 + strings(values)).sum();
+    FIXED + user.name.len() + strings(&user.groups) + extras
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::apiserver::fixtures::ApiServer;
+
+    const TTL: Duration = Duration::from_secs(10);
+
+    fn reviewer(api: &ApiServer) -> TokenReviewer {
+        let metrics = Metrics::register(&mut prometheus_client::registry::Registry::default());
+        TokenReviewer::new(api.client(), TTL, metrics).unwrap()
+    }
+
+    fn status(status: Value) -> ApiServer {
+        ApiServer::answering(
+            201,
+            json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {}, "status": status}),
+        )
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_good_token_is_asked_about_once_within_its_time() {
+        let api = status(json!({"authenticated": true, "user": {
+            "username": "ann", "uid": "7", "groups": ["dev"], "extra": {"Scopes": ["all"]}}}));
+        let reviewer = reviewer(&api);
+        let (Reviewed::Of(user), Source::Review) = reviewer.review("t0ken").await.unwrap() else { panic!() };
+        assert_eq!((user.name.as_str(), user.uid.as_deref(), user.via), ("ann", Some("7"), Via::Token));
+        assert_eq!(
+            (user.groups.as_slice(), &user.extra["Scopes"]),
+            (["dev".to_owned()].as_slice(), &vec!["all".to_owned()])
+        );
+        assert_eq!(reviewer.review("t0ken").await.unwrap().1, Source::Kept);
+        let request = &api.requests()[0];
+        assert_eq!(request.path, "/apis/authentication.k8s.io/v1/tokenreviews");
+        assert_eq!(request.body["spec"], json!({"token": "t0ken"}));
+        tokio::time::sleep(TTL).await;
+        assert_eq!(reviewer.review("t0ken").await.unwrap().1, Source::Review);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_plain_no_is_kept_and_an_error_is_not() {
+        let api = status(json!({"authenticated": false}));
+        let no = reviewer(&api);
+        assert_eq!(no.review("x").await.unwrap(), (Reviewed::Nobodys, Source::Review));
+        assert_eq!(no.review("x").await.unwrap(), (Reviewed::Nobodys, Source::Kept));
+
+        let error = reviewer(&status(json!({"error": "issuer away"})));
+        for _ in 0..2 {
+            assert_eq!(error.review("x").await.unwrap(), (Reviewed::Refused("issuer away".into()), Source::Review));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failing_review_is_asked_again_and_then_an_error() {
+        let api = ApiServer::answering(
+            500,
+            json!({"kind": "Status", "status": "Failure", "code": 500, "reason": "InternalError"}),
+        );
+        reviewer(&api).review("x").await.unwrap_err();
+        assert!((2..=5).contains(&api.requests().len()), "{}", api.requests().len());
+
+        let refused = ApiServer::answering(403, json!({"kind": "Status", "status": "Failure", "code": 403}));
+        reviewer(&refused).review("x").await.unwrap_err();
+        assert_eq!(refused.requests().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_review_that_hangs_ends_in_time() {
+        let reviewer = reviewer(&ApiServer::hanging());
+        let start = Instant::now();
+        assert!(matches!(reviewer.review("x").await, Err(ReviewError::TimedOut)));
+        assert_eq!(start.elapsed().as_secs(), 10);
+    }
+
+    #[tokio::test]
+    async fn a_token_of_absurd_length_is_refused_unseen() {
+        let api = ApiServer::hanging();
+        let reviewed = reviewer(&api).review(&"x".repeat(MAX_TOKEN_BYTES + 1)).await.unwrap().0;
+        assert!(matches!(reviewed, Reviewed::Refused(_)));
+        assert!(api.requests().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_user_without_a_name_is_nobody() {
+        let reviewer = reviewer(&status(json!({"authenticated": true, "user": {"username": ""}})));
+        assert_eq!(reviewer.review("x").await.unwrap().0, Reviewed::Nobodys);
+    }
+
+    #[test]
+    fn only_a_bearer_header_holds_a_token() {
+        let token = |value: &[u8]| {
+            let value = HeaderValue::from_bytes(value).unwrap();
+            bearer_token(&[(AUTHORIZATION, value)].into_iter().collect())
+        };
+        assert_eq!(token(b"Bearer abc").unwrap().as_deref(), Some("abc"));
+        assert_eq!(token(b"bEARER  abc ignored").unwrap().as_deref(), Some("abc"));
+        for none in [&b"Basic abc"[..], b"Bearer", b"Bearer ", b"abc", b""] {
+            assert_eq!(token(none).unwrap(), None);
+        }
+        token(b"Bearer \xff").unwrap_err();
+        assert_eq!(bearer_token(&HeaderMap::new()).unwrap(), None);
+    }
+}

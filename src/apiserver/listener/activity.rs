@@ -1,0 +1,57 @@
+//! Whether anything happens on a connection.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// A connection on which no request begins and no part of an answer is taken for so long is closed,
+/// and cut when it is still there after as long again. Longer than any request may take and than
+/// watches go without a bookmark; without it, idle or never-reading clients could hold every slot.
+pub(super) const IDLE: Duration = Duration::from_mins(5);
+
+/// Counts what moves; shared by a connection and the requests on it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Activity(Arc<AtomicU64>);
+
+impl Activity {
+    /// Something moved.
+    pub(super) fn note(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Waits until nothing has moved for at least [`IDLE`].
+    pub(super) async fn silence(&self) {
+        let mut before = self.0.load(Ordering::Relaxed);
+        loop {
+            tokio::time::sleep(IDLE).await;
+            let now = self.0.load(Ordering::Relaxed);
+            if now == before {
+                return;
+            }
+            before = now;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_comes_only_after_the_last_movement() {
+        let activity = Activity::default();
+        let start = tokio::time::Instant::now();
+        let moving = async {
+            for _ in 0..3 {
+                tokio::time::sleep(IDLE - Duration::from_secs(1)).await;
+                activity.note();
+            }
+        };
+        tokio::join!(activity.silence(), moving);
+        let last_movement = (IDLE - Duration::from_secs(1)) * 3;
+        assert!(
+            start.elapsed() >= last_movement + IDLE - Duration::from_secs(3)
+                && start.elapsed() <= last_movement + IDLE * 2
+        );
+    }
+}

@@ -1,0 +1,195 @@
+//! One connection, from handshake to close.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
+use prometheus_client::metrics::gauge::Gauge;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use super::activity::Activity;
+use super::{ConnectionId, Metrics, Peer};
+
+/// As long as kube-aggregator gives a handshake.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Time for the head of a request, and for the next one to begin on an idle HTTP/1 connection.
+const HEAD: Duration = Duration::from_secs(32);
+/// A user in many groups with many extras makes a long head: kube-apiserver's own limit.
+const MAX_HEAD_BYTES: u32 = 1024 * 1024;
+/// One header for each group of a user; hyper's 100 is less than large organisations have.
+const MAX_HTTP1_HEADERS: usize = 1024;
+/// One connection of kube-aggregator carries the requests of all users.
+const MAX_STREAMS: u32 = 1000;
+/// Streams that a client opened and reset before we took them on; the availability probe resets a
+/// few after each round, an attack resets thousands.
+const MAX_PENDING_RESETS: usize = 100;
+/// Streams that we reset because the client broke the protocol.
+const MAX_LOCAL_ERROR_RESETS: usize = 1024;
+/// Answers waiting for a slow reader, per stream.
+const MAX_SEND_BUFFER_BYTES: usize = 128 * 1024;
+/// We read no request bodies worth a larger window: this bounds what a connection can make us hold.
+const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
+/// The same for the whole connection.
+const CONNECTION_WINDOW_BYTES: u32 = 256 * 1024;
+/// A peer that is gone is noticed after this and [`PING_ANSWER`].
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+/// Time to answer a ping.
+const PING_ANSWER: Duration = Duration::from_secs(15);
+
+/// What one connection needs.
+pub(super) struct Connection {
+    pub(super) id: ConnectionId,
+    pub(super) address: SocketAddr,
+    pub(super) tls: TlsAcceptor,
+    pub(super) app: Router,
+    pub(super) metrics: Metrics,
+    pub(super) stop: CancellationToken,
+}
+
+impl Connection {
+    /// Serves it to its end. Cancel safe: dropping it cuts the connection.
+    pub(super) async fn serve(self, socket: TcpStream) {
+        let _open = Open::count(&self.metrics.open);
+        let Some(stream) = self.shake_hands(socket).await else { return };
+        let session = stream.get_ref().1;
+        let is_http2 = session.alpn_protocol() == Some(b"h2");
+        let certificates = session.peer_certificates().unwrap_or_default();
+        let certificates = certificates.iter().map(|certificate| certificate.clone().into_owned()).collect();
+        let peer = Peer { address: self.address, certificates, id: self.id };
+
+        let activity = Activity::default();
+        let requests = requests(self.app.clone(), peer, activity.clone());
+        if is_http2 {
+            self.drive(http2_builder().serve_connection(TokioIo::new(stream), requests), &activity).await;
+        } else {
+            self.drive(http1_builder().serve_connection(TokioIo::new(stream), requests), &activity).await;
+        }
+    }
+
+    async fn shake_hands(&self, socket: TcpStream) -> Option<TlsStream<TcpStream>> {
+        if let Err(error) = socket.set_nodelay(true) {
+            tracing::debug!(%error, client = %self.address, "TCP_NODELAY cannot be set");
+        }
+        match tokio::time::timeout(HANDSHAKE, self.tls.accept(socket)).await {
+            Ok(Ok(stream)) => Some(stream),
+            Ok(Err(error)) => {
+                self.metrics.handshake_failed("tls");
+                tracing::debug!(%error, client = %self.address, "TLS handshake failed");
+                None
+            }
+            Err(_) => {
+                self.metrics.handshake_failed("timeout");
+                tracing::debug!(client = %self.address, "TLS handshake took too long");
+                None
+            }
+        }
+    }
+
+    /// Runs the protocol; on stop and on silence asks it to finish what is open and take no more.
+    async fn drive<C>(&self, connection: C, activity: &Activity)
+    where
+        C: GracefulConnection,
+        C::Error: std::fmt::Display,
+    {
+        let closing = GracefulShutdown::new();
+        let connection = std::pin::pin!(closing.watch(connection));
+        let end = async {
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = activity.silence() => {}
+            }
+            // Ends when the connection does; the cut of those that never end is the listener's on
+            // stop, and on silence ours.
+            tokio::select! {
+                () = closing.shutdown() => {}
+                () = activity.silence() => {}
+            }
+        };
+        tokio::select! {
+            result = connection => {
+                if let Err(error) = result {
+                    tracing::debug!(%error, client = %self.address, "connection broke");
+                }
+            }
+            () = end => {}
+        }
+    }
+}
+
+/// The router as hyper wants it: each request with its peer, each part of an answer noted.
+fn requests(
+    app: Router,
+    peer: Peer,
+    activity: Activity,
+) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone {
+    service_fn(move |mut request: Request<Incoming>| {
+        activity.note();
+        request.extensions_mut().insert(peer.clone());
+        let (app, activity) = (app.clone(), activity.clone());
+        async move {
+            let answer = app.oneshot(request.map(Body::new)).await?;
+            Ok(answer.map(|body| {
+                Body::new(body.map_frame(move |frame| {
+                    activity.note();
+                    frame
+                }))
+            }))
+        }
+    })
+}
+
+fn http1_builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_headers(MAX_HTTP1_HEADERS)
+        .max_header_size(MAX_HEAD_BYTES as usize)
+        .max_buf_size(MAX_HEAD_BYTES as usize);
+    builder
+}
+
+fn http2_builder() -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(MAX_HEAD_BYTES)
+        .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
+        .max_local_error_reset_streams(MAX_LOCAL_ERROR_RESETS)
+        .max_send_buf_size(MAX_SEND_BUFFER_BYTES)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_ANSWER);
+    builder
+}
+
+/// Counts a connection as open while it lives.
+struct Open(Gauge);
+
+impl Open {
+    fn count(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

@@ -1,0 +1,52 @@
+//! What the port counts.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// Metrics of the TLS port.
+#[derive(Clone, Debug, Default)]
+pub struct Metrics {
+    pub(super) open: Gauge,
+    pub(super) accepted: Counter,
+    pub(super) accept_errors: Counter,
+    pub(super) full: Counter,
+    handshake_failures: Family<HandshakeFailure, Counter>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HandshakeFailure {
+    reason: &'static str,
+}
+
+impl Metrics {
+    /// Registers all of them.
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        registry.register("connections_open", "Connections open now", metrics.open.clone());
+        registry.register("connections_accepted", "Connections accepted", metrics.accepted.clone());
+        registry.register(
+            "connection_accept_errors",
+            "Connections that the system failed to accept",
+            metrics.accept_errors.clone(),
+        );
+        registry.register(
+            "connections_full",
+            "Times that accepting waited because all connections were taken",
+            metrics.full.clone(),
+        );
+        registry.register(
+            "tls_handshake_failures",
+            "TLS handshakes that failed, by reason",
+            metrics.handshake_failures.clone(),
+        );
+        metrics
+    }
+
+    /// `reason` is `timeout` or `tls`.
+    pub(super) fn handshake_failed(&self, reason: &'static str) {
+        self.handshake_failures.get_or_create(&HandshakeFailure { reason }).inc();
+    }
+}

@@ -1,0 +1,23 @@
+//! The TLS port: accepts connections, bounds them, and hands each request on with its [`Peer`].
+//!
+//! ```text
+//! accept ─▶ slot ─▶ handshake (10 s) ─▶ ALPN ─▶ HTTP/2 ┐
+//!                                          └──▶ HTTP/1 ┴─▶ request + Peer ─▶ router
+//! stop: accept ends, GOAWAY, open requests finish within the drain time, the rest is cut
+//! ```
+//!
+//! The loop is our own because each of its bounds matters: behind the aggregator one connection
+//! carries all users, beside it any pod of the cluster may dial us. It knows nothing of paths,
+//! users or answers.
+
+mod activity;
+mod connection;
+mod metrics;
+mod peer;
+mod socket;
+#[cfg(test)]
+mod tests;
+
+pub use metrics::Metrics;
+pub use peer::{ConnectionId, Peer};
+pub use socket::Listener;

@@ -1,0 +1,71 @@
+//! One review, asked with patience.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use kube::api::PostParams;
+use kube::runtime::watcher::DefaultBackoff;
+use kube::{Api, Client, Resource};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// For one review with all its retries: a caller waits no longer to learn who he is.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Asked again so often, when the API server stumbles.
+const RETRIES: usize = 4;
+
+/// Histogram bounds for the duration of a review, up to [`PATIENCE`]: in a healthy cluster a few ms.
+pub(in crate::apiserver) const REVIEW_SECONDS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0, 5.0, 10.0];
+
+/// Why there is no verdict. All mean: try again later.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(in crate::apiserver) enum ReviewError {
+    /// No answer in time.
+    #[error("the API server did not answer in time")]
+    TimedOut,
+    /// The API server answered with an error, or could not be reached.
+    #[error("the API server gave no verdict")]
+    Failed(#[source] Arc<kube::Error>),
+}
+
+/// Posts `review` and returns it as answered.
+pub(in crate::apiserver) async fn ask<R>(client: Client, review: R) -> Result<R, ReviewError>
+where
+    R: Resource<DynamicType = ()> + Serialize + DeserializeOwned + Clone + Debug,
+{
+    let api = Api::<R>::all(client);
+    let asking = async {
+        let parameters = PostParams::default();
+        for pause in DefaultBackoff::default().take(RETRIES) {
+            match api.create(&parameters, &review).await {
+                Err(error) if is_passing(&error) => {
+                    tracing::debug!(%error, "review failed, asking again");
+                    tokio::time::sleep(pause).await;
+                }
+                answer => return answer,
+            }
+        }
+        api.create(&parameters, &review).await
+    };
+    match tokio::time::timeout(PATIENCE, asking).await {
+        Ok(answer) => answer.map_err(|error| ReviewError::Failed(Arc::new(error))),
+        Err(_) => Err(ReviewError::TimedOut),
+    }
+}
+
+fn is_passing(error: &kube::Error) -> bool {
+    match error {
+        kube::Error::Service(_) | kube::Error::HyperError(_) => true,
+        kube::Error::Api(status) => [
+            StatusCode::INTERNAL_SERVER_ERROR,
+            StatusCode::TOO_MANY_REQUESTS,
+            StatusCode::SERVICE_UNAVAILABLE,
+            StatusCode::GATEWAY_TIMEOUT,
+        ]
+        .iter()
+        .any(|code| code.as_u16() == status.code),
+        _ => false,
+    }
+}

@@ -1,0 +1,15 @@
+//! Verdicts of the API server: TokenReviews and SubjectAccessReviews, asked once and believed for a
+//! short time.
+//!
+//! ```text
+//! key ─▶ kept verdict? ─▶ under way already? ─▶ ask (10 s, with retries) ─▶ keep for its TTL
+//! ```
+//!
+//! Any number of requests with the same question share one review. What fails is told to all who
+//! wait and never kept. The room knows neither users nor rules.
+
+mod ask;
+mod verdicts;
+
+pub(super) use ask::{REVIEW_SECONDS, ReviewError, ask};
+pub(super) use verdicts::{Source, Verdicts};

@@ -1,0 +1,252 @@
+//! Kept verdicts, and the reviews under way.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared, WeakShared};
+use parking_lot::Mutex;
+use quick_cache::sync::Cache;
+use tokio::time::Instant;
+
+use super::ReviewError;
+
+/// A bounded memory of verdicts in which each question is asked once at a time.
+#[derive(Debug)]
+pub(in crate::apiserver) struct Verdicts<K, V>(Arc<Inner<K, V>>);
+
+/// Where a verdict came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::apiserver) enum Source {
+    /// Kept from an earlier review.
+    Kept,
+    /// From a review that this request began or joined.
+    Review,
+}
+
+impl Source {
+    /// As labels spell it.
+    pub(in crate::apiserver) fn as_str(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Review => "review",
+        }
+    }
+}
+
+struct Inner<K, V> {
+    kept: Cache<K, Kept<V>, Weigh<K, V>>,
+    flights: Mutex<Flights<K, V>>,
+}
+
+#[derive(Clone, Debug)]
+struct Kept<V> {
+    verdict: V,
+    until: Instant,
+}
+
+struct Flights<K, V> {
+    under_way: HashMap<K, Flight<V>>,
+    next_id: u64,
+}
+
+struct Flight<V> {
+    id: u64,
+    asking: WeakShared<BoxFuture<'static, Result<V, ReviewError>>>,
+}
+
+/// Bytes of a kept verdict.
+struct Weigh<K, V>(fn(&K, &V) -> usize);
+
+impl<K, V> Verdicts<K, V>
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    /// Keeps about `entries` verdicts and never more than `bytes`, as told by `weigh`.
+    pub(in crate::apiserver) fn new(entries: usize, bytes: u64, weigh: fn(&K, &V) -> usize) -> Self {
+        Self(Arc::new(Inner {
+            kept: Cache::with_weighter(entries, bytes, Weigh(weigh)),
+            flights: Mutex::new(Flights { under_way: HashMap::new(), next_id: 0 }),
+        }))
+    }
+
+    /// The verdict on `key`: kept, or of `review`, which is then kept for as long as `ttl` says.
+    pub(in crate::apiserver) async fn on<F>(
+        &self,
+        key: K,
+        ttl: impl Fn(&V) -> Duration + Send + 'static,
+        review: impl FnOnce() -> F,
+    ) -> Result<(V, Source), ReviewError>
+    where
+        F: Future<Output = Result<V, ReviewError>> + Send + 'static,
+    {
+        if let Some(kept) = self.0.kept.get(&key)
+            && Instant::now() < kept.until
+        {
+            return Ok((kept.verdict, Source::Kept));
+        }
+        let verdict = self.join(key, ttl, review).await?;
+        Ok((verdict, Source::Review))
+    }
+
+    /// Joins the review of `key` that is under way, or begins one.
+    fn join<F>(
+        &self,
+        key: K,
+        ttl: impl Fn(&V) -> Duration + Send + 'static,
+        review: impl FnOnce() -> F,
+    ) -> Shared<BoxFuture<'static, Result<V, ReviewError>>>
+    where
+        F: Future<Output = Result<V, ReviewError>> + Send + 'static,
+    {
+        let mut flights = self.0.flights.lock();
+        if let Some(asking) = flights.under_way.get(&key).and_then(|flight| flight.asking.upgrade()) {
+            return asking;
+        }
+        let id = flights.next_id;
+        flights.next_id += 1;
+        let landing = Landing { inner: Arc::clone(&self.0), key: key.clone(), id };
+        let review = review();
+        let asking = async move {
+            let verdict = review.await?;
+            let until = Instant::now() + ttl(&verdict);
+            landing.inner.kept.insert(landing.key.clone(), Kept { verdict: verdict.clone(), until });
+            Ok(verdict)
+        };
+        let asking = asking.boxed().shared();
+        if let Some(weak) = asking.downgrade() {
+            flights.under_way.insert(key, Flight { id, asking: weak });
+        }
+        asking
+    }
+}
+
+/// Takes a flight off the list when it ends, or when the last who waited for it is gone.
+struct Landing<K: Eq + Hash, V> {
+    inner: Arc<Inner<K, V>>,
+    key: K,
+    id: u64,
+}
+
+impl<K: Eq + Hash, V> Drop for Landing<K, V> {
+    fn drop(&mut self) {
+        let mut flights = self.inner.flights.lock();
+        if flights.under_way.get(&self.key).is_some_and(|flight| flight.id == self.id) {
+            flights.under_way.remove(&self.key);
+        }
+    }
+}
+
+impl<K, V> Clone for Weigh<K, V> {
+    fn clone(&self) -> Self {
+        Self(self.0)
+    }
+}
+
+impl<K, V> quick_cache::Weighter<K, Kept<V>> for Weigh<K, V> {
+    fn weight(&self, key: &K, kept: &Kept<V>) -> u64 {
+        u64::try_from((self.0)(key, &kept.verdict)).unwrap_or(u64::MAX)
+    }
+}
+
+impl<K, V> std::fmt::Debug for Inner<K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Verdicts").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    const TTL: Duration = Duration::from_secs(10);
+
+    #[derive(Default)]
+    struct Judge {
+        asked: Arc<AtomicU32>,
+    }
+
+    impl Judge {
+        /// A review that takes a second.
+        fn review(&self, answer: Result<u32, ReviewError>) -> impl Future<Output = Result<u32, ReviewError>> + use<> {
+            let asked = Arc::clone(&self.asked);
+            async move {
+                asked.fetch_add(1, Ordering::Relaxed);
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                answer
+            }
+        }
+
+        fn asked(&self) -> u32 {
+            self.asked.load(Ordering::Relaxed)
+        }
+    }
+
+    fn verdicts() -> Verdicts<u32, u32> {
+        Verdicts::new(100, 100, |_, _| 1)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_verdict_is_believed_for_its_time_and_no_longer() {
+        let (verdicts, judge) = (verdicts(), Judge::default());
+        let on = || verdicts.on(1, |_| TTL, || judge.review(Ok(7)));
+        assert_eq!(on().await.unwrap(), (7, Source::Review));
+        tokio::time::sleep(TTL - Duration::from_millis(1)).await;
+        assert_eq!(on().await.unwrap(), (7, Source::Kept));
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert_eq!(on().await.unwrap(), (7, Source::Review));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_who_ask_the_same_share_one_review() {
+        let (verdicts, judge) = (verdicts(), Judge::default());
+        let on = |key| verdicts.on(key, |_| TTL, || judge.review(Ok(7)));
+        let (first, second, other) = tokio::join!(on(1), on(1), on(2));
+        assert_eq!((first.unwrap().0, second.unwrap().0, other.unwrap().0), (7, 7, 7));
+        assert_eq!(judge.asked(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_is_told_to_all_who_wait_and_not_kept() {
+        let (verdicts, judge) = (verdicts(), Judge::default());
+        let on = || verdicts.on(1, |_| TTL, || judge.review(Err(ReviewError::TimedOut)));
+        let (first, second) = tokio::join!(on(), on());
+        assert!(first.is_err() && second.is_err());
+        assert_eq!(judge.asked(), 1);
+        assert_eq!(verdicts.on(1, |_| TTL, || judge.review(Ok(7))).await.unwrap(), (7, Source::Review));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_who_gives_up_takes_nothing_from_the_others() {
+        let (verdicts, judge) = (verdicts(), Judge::default());
+        let on = || verdicts.on(1, |_| TTL, || judge.review(Ok(7)));
+        let impatient = tokio::time::timeout(Duration::from_millis(500), on());
+        let (gone, patient) = tokio::join!(impatient, on());
+        assert!(gone.is_err());
+        assert_eq!(patient.unwrap(), (7, Source::Review));
+        assert_eq!(judge.asked(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_review_nobody_waits_for_leaves_nothing_behind() {
+        let (verdicts, judge) = (verdicts(), Judge::default());
+        let on = || verdicts.on(1, |_| TTL, || judge.review(Ok(7)));
+        assert!(tokio::time::timeout(Duration::from_millis(500), on()).await.is_err());
+        assert!(verdicts.0.flights.lock().under_way.is_empty());
+        assert_eq!(on().await.unwrap(), (7, Source::Review));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn memory_is_bounded_whatever_is_asked() {
+        let (verdicts, judge) = (verdicts(), Judge::default());
+        for key in 0..1000 {
+            verdicts.on(key, |_| TTL, || judge.review(Ok(7))).await.unwrap();
+        }
+        assert!(verdicts.0.kept.weight() <= 100);
+    }
+}

@@ -1,0 +1,148 @@
+//! How a handshake goes: which certificate we show, what we ask the client for.
+//!
+//! A client's certificate is asked for but never judged here: two authorities with different
+//! meanings count, both change while connections live, and a client that has a certificate of
+//! neither may still hold a good token. The handshake only proves that the client owns the key;
+//! [`super::authn`] judges the chain on every request.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature,
+};
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme};
+
+/// In order of preference. kube-aggregator speaks HTTP/2 unless told otherwise.
+const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+/// The certificate shown to clients; a new one counts from the next handshake on.
+#[derive(Debug, Default)]
+pub struct ServingCertificate {
+    current: ArcSwapOption<CertifiedKey>,
+}
+
+/// Why a certificate and its key cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum PairError {
+    /// The certificate's PEM text is broken.
+    #[error("the certificate cannot be read")]
+    Certificate(#[source] pem::Error),
+    /// There is no certificate in the PEM text.
+    #[error("there is no certificate in it")]
+    NoCertificate,
+    /// The key's PEM text is broken or holds no key.
+    #[error("the key cannot be read")]
+    Key(#[source] pem::Error),
+    /// The key is of no supported kind or not the certificate's.
+    #[error("the key does not fit the certificate")]
+    Mismatch(#[source] rustls::Error),
+}
+
+impl ServingCertificate {
+    /// Shows `pair` from now on.
+    pub fn install(&self, pair: CertifiedKey) {
+        self.current.store(Some(Arc::new(pair)));
+    }
+
+    /// The chain shown now.
+    #[cfg(test)]
+    pub(super) fn chain(&self) -> Vec<CertificateDer<'static>> {
+        self.current.load().as_ref().map(|pair| pair.cert.clone()).unwrap_or_default()
+    }
+}
+
+impl ResolvesServerCert for ServingCertificate {
+    // Whatever name the client asks for: kube-aggregator asks for the Service's, probes for an address.
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.current.load_full()
+    }
+}
+
+/// Reads a certificate chain, leaf first, and its key from PEM text, and checks that they match.
+pub fn certified_key(chain_pem: &[u8], key_pem: &[u8]) -> Result<CertifiedKey, PairError> {
+    let chain: Vec<_> =
+        CertificateDer::pem_slice_iter(chain_pem).collect::<Result<_, _>>().map_err(PairError::Certificate)?;
+    if chain.is_empty() {
+        return Err(PairError::NoCertificate);
+    }
+    let key = PrivateKeyDer::from_pem_slice(key_pem).map_err(PairError::Key)?;
+    CertifiedKey::from_der(chain, key, &provider()).map_err(PairError::Mismatch)
+}
+
+/// TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1, with the certificate that `serving` holds at the time.
+///
+/// # Errors
+/// When the crypto provider supports no common protocol version.
+pub fn server_config(serving: Arc<ServingCertificate>) -> Result<ServerConfig, rustls::Error> {
+    let provider = Arc::new(provider());
+    let any_client = Arc::new(AnyClient { algorithms: provider.signature_verification_algorithms });
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+        .with_client_cert_verifier(any_client)
+        .with_cert_resolver(serving);
+    config.alpn_protocols = ALPN.iter().map(|name| name.to_vec()).collect();
+    Ok(config)
+}
+
+/// The one crypto provider of this process.
+pub(super) fn provider() -> CryptoProvider {
+    aws_lc_rs::default_provider()
+}
+
+/// Asks for a certificate, takes any or none, and insists that its key is the client's.
+#[derive(Debug)]
+struct AnyClient {
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl ClientCertVerifier for AnyClient {
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    // A list would be a mere hint, and outdated after a rotation.
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests;
