@@ -73,10 +73,8 @@ impl World {
     /// A good scrape at `time`, in which `node` reported itself and these containers of pods in
     /// the namespace `shop`.
     pub(crate) fn scrape(&self, node: &str, time: f64, own: Option<Reading>, rows: &[(&str, &str, Reading)]) {
-        let rows = rows
-            .iter()
-            .map(|&(pod, container, reading)| Row { namespace: "shop", pod, container, reading })
-            .collect();
+        let rows =
+            rows.iter().map(|&(pod, container, reading)| Row { namespace: "shop", pod, container, reading }).collect();
         let batch = Batch { node: own, rows, ..Batch::default() };
         self.record(node, time, Some(&batch), Ok(()));
     }
@@ -107,9 +105,8 @@ impl World {
 
     fn record(&self, node: &str, time: f64, batch: Option<&Batch<'_>>, outcome: Result<(), Failure>) {
         let view = self.cluster.view();
-        let pod = |namespace: &str, name: &str| {
-            view.pod(&PodKey::new(namespace, name)).map(|pod| (pod.key.clone(), pod.uid))
-        };
+        let pod =
+            |namespace: &str, name: &str| view.pod(&PodKey::new(namespace, name)).map(|pod| (pod.key.clone(), pod.uid));
         let scrape = Scrape {
             started: at(time),
             duration: Duration::from_millis(12),

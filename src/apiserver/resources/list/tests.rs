@@ -61,11 +61,11 @@ async fn a_list_that_is_not_read_in_time_is_cut_off_not_ended() {
     let list = List::new(Numbers { left: 1000 });
     let mut body = list.answer(false, in_flight(Duration::from_secs(5))).await.into_body();
     tokio::time::sleep(Duration::from_secs(6)).await;
-    let mut last = None;
+    let mut went_well = None;
     while let Some(frame) = body.frame().await {
-        last = Some(frame.is_ok());
+        went_well = Some(frame.is_ok());
     }
-    assert_eq!(last, Some(false), "a client must not take the part for the whole");
+    assert_eq!(went_well, Some(false), "a client must not take the part for the whole");
 }
 
 #[tokio::test]
