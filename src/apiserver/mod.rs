@@ -12,6 +12,7 @@
 // The door: from the socket to a user who may.
 pub mod authn;
 pub mod authz;
+pub mod certificates;
 #[cfg(test)]
 mod fixtures;
 mod listener;

@@ -50,6 +50,12 @@ impl ServingCertificate {
     pub fn install(&self, pair: CertifiedKey) {
         self.current.store(Some(Arc::new(pair)));
     }
+
+    /// The chain shown now.
+    #[cfg(test)]
+    pub(super) fn chain(&self) -> Vec<CertificateDer<'static>> {
+        self.current.load().as_ref().map(|pair| pair.cert.clone()).unwrap_or_default()
+    }
 }
 
 impl ResolvesServerCert for ServingCertificate {

@@ -1,5 +1,7 @@
 //! The index: an immutable [`View`] that the watch replaces and everybody reads.
 
+use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -18,8 +20,17 @@ const STARTS_CAPACITY: usize = 1024;
 #[derive(Clone, Debug, Default)]
 pub struct View {
     revision: u64,
+    nodes_revision: u64,
     nodes: imbl::OrdMap<NodeName, Arc<Node>>,
     pods: imbl::OrdMap<PodKey, Arc<Pod>>,
+    listed: Listed,
+}
+
+/// Which resources have been listed whole at least once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Listed {
+    nodes: bool,
+    pods: bool,
 }
 
 /// The watched cluster: cheap views for readers, and for the watch alone the right to change it.
@@ -34,6 +45,16 @@ impl View {
     /// Grows with every change.
     pub const fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// The revision of the last change of a node: pods change a thousand times as often.
+    pub const fn nodes_revision(&self) -> u64 {
+        self.nodes_revision
+    }
+
+    /// Whether all nodes and all pods are in it: false until each was listed once, true from then on.
+    pub const fn is_complete(&self) -> bool {
+        self.listed.nodes && self.listed.pods
     }
 
     /// All nodes, by name.
@@ -73,6 +94,11 @@ impl View {
     pub fn pod(&self, key: &PodKey) -> Option<&Arc<Pod>> {
         self.pods.get(key)
     }
+
+    /// One pod, by names that are borrowed from elsewhere; makes no copy of them.
+    pub fn pod_named(&self, namespace: &str, name: &str) -> Option<&Arc<Pod>> {
+        self.pods.get(&(namespace, name) as &dyn PodNames)
+    }
 }
 
 fn after<K: Clone>(key: Option<&K>) -> Bound<K> {
@@ -95,6 +121,12 @@ pub(super) trait Indexed: PartialEq + Sized {
 
     /// The same, for a change.
     fn map_mut(view: &mut View) -> &mut imbl::OrdMap<Self::Key, Arc<Self>>;
+
+    /// Remembers that all of its kind were listed.
+    fn mark_listed(listed: &mut Listed);
+
+    /// Remembers that something of its kind changed with the view's revision.
+    fn mark_changed(_view: &mut View) {}
 
     /// The node on which a container began to run by the step from `before` to this state.
     fn run_begun_on(&self, before: Option<&Self>) -> Option<&NodeName>;
@@ -133,7 +165,7 @@ impl Cluster {
         if before.is_some_and(|before| Arc::ptr_eq(before, &object)) {
             return;
         }
-        self.change(|view| {
+        self.change::<T>(|view| {
             T::map_mut(view).insert(object.key().clone(), Arc::clone(&object));
         });
         if let Some(node) = object.run_begun_on(before.map(Arc::as_ref)) {
@@ -144,7 +176,7 @@ impl Cluster {
 
     /// One object is gone.
     pub(super) fn delete<T: Indexed>(&self, key: &T::Key) {
-        self.change(|view| {
+        self.change::<T>(|view| {
             T::map_mut(view).remove(key);
         });
     }
@@ -152,7 +184,10 @@ impl Cluster {
     /// These objects and no others are there.
     pub(super) fn replace<T: Indexed>(&self, objects: Vec<Arc<T>>) {
         let map = objects.into_iter().map(|object| (object.key().clone(), object)).collect();
-        self.change(|view| *T::map_mut(view) = map);
+        self.change::<T>(|view| {
+            *T::map_mut(view) = map;
+            T::mark_listed(&mut view.listed);
+        });
     }
 
     /// The copy that is already held if nothing differs; else the new one, with the names of the
@@ -171,11 +206,12 @@ impl Cluster {
     }
 
     /// Copy on write: readers keep their view, the next reader gets the changed one.
-    fn change(&self, edit: impl FnOnce(&mut View)) {
+    fn change<T: Indexed>(&self, edit: impl FnOnce(&mut View)) {
         let _only_writer = self.changing.lock();
         let mut next = View::clone(&self.current.load());
         edit(&mut next);
         next.revision += 1;
+        T::mark_changed(&mut next);
         self.current.store(Arc::new(next));
     }
 }
@@ -197,6 +233,14 @@ impl Indexed for Node {
 
     fn map_mut(view: &mut View) -> &mut imbl::OrdMap<NodeName, Arc<Self>> {
         &mut view.nodes
+    }
+
+    fn mark_listed(listed: &mut Listed) {
+        listed.nodes = true;
+    }
+
+    fn mark_changed(view: &mut View) {
+        view.nodes_revision = view.revision;
     }
 
     fn run_begun_on(&self, _before: Option<&Self>) -> Option<&NodeName> {
@@ -223,13 +267,61 @@ impl Indexed for Pod {
         &mut view.pods
     }
 
+    fn mark_listed(listed: &mut Listed) {
+        listed.pods = true;
+    }
+
     fn run_begun_on(&self, before: Option<&Self>) -> Option<&NodeName> {
         let known = before.filter(|before| before.uid == self.uid);
         let was_running = |container: &Container| known.is_some_and(|known| known.containers.contains(container));
-        let begun = self.containers.iter().any(|container| {
-            matches!(container.state, ContainerState::Running(_)) && !was_running(container)
-        });
+        let begun = self
+            .containers
+            .iter()
+            .any(|container| matches!(container.state, ContainerState::Running(_)) && !was_running(container));
         self.node.as_ref().filter(|_| begun)
+    }
+}
+
+/// A pod's names, owned or borrowed: what lets a [`PodKey`] be found by two borrowed texts.
+trait PodNames {
+    fn names(&self) -> (&str, &str);
+}
+
+impl PodNames for PodKey {
+    fn names(&self) -> (&str, &str) {
+        (&self.namespace, &self.name)
+    }
+}
+
+impl PodNames for (&str, &str) {
+    fn names(&self) -> (&str, &str) {
+        *self
+    }
+}
+
+impl PartialEq for dyn PodNames + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        self.names() == other.names()
+    }
+}
+
+impl Eq for dyn PodNames + '_ {}
+
+impl PartialOrd for dyn PodNames + '_ {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for dyn PodNames + '_ {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.names().cmp(&other.names())
+    }
+}
+
+impl<'a> Borrow<dyn PodNames + 'a> for PodKey {
+    fn borrow(&self) -> &(dyn PodNames + 'a) {
+        self
     }
 }
 

@@ -35,7 +35,7 @@ const PAGE_OBJECTS: u32 = 500;
 /// The API server ends a watch after this long; below the 5 minutes after which proxies cut.
 const WATCH_SECONDS: u32 = 290;
 /// A page that has not come after this long never will: the connection is dead.
-const PAGE_TIMEOUT: Duration = Duration::from_secs(60);
+const PAGE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Watches until `stop`. Each latch is released by the first complete list of its resource, and
 /// before that explains the last error.
@@ -62,7 +62,8 @@ pub async fn run(
             pods.follow::<SlimPod>(Api::all(client.clone()), config())
         )
     };
-    stop.run_until_cancelled(both).await;
+    // On the heap: two watchers and their connections make a large future.
+    stop.run_until_cancelled(Box::pin(both)).await;
 }
 
 fn config() -> watcher::Config {

@@ -15,9 +15,12 @@ use crate::promtext::lexer::{self, Lines, Quoted};
 use crate::promtext::series::{self, Point};
 use crate::usage::{Batch, Reading, RejectReason, Row};
 
-/// Bytes of a body for each of its containers, at least: the text of its three lines. Only a first
-/// guess at how many rows there will be.
+/// Bytes of a real body for each of its containers, rounded down: a first guess at how many rows
+/// there will be.
 const BODY_BYTES_PER_ROW: usize = 512;
+/// Ten times what the largest nodes run. A row takes more memory than its shortest line, so that a
+/// hostile body must not decide how many there are.
+const MOST_ROWS: usize = 32_768;
 
 /// Reads a body. Refused lines are counted in the batch; it never fails as a whole.
 pub fn read(body: &[u8]) -> Batch<'_> {
@@ -106,19 +109,19 @@ struct Reader<'a> {
     /// The row that the next line should be of.
     expected: usize,
     /// The family of the line before, by name.
-    family: (&'a [u8], Family),
+    family: Option<(&'a [u8], Family)>,
     /// Rows by their names; made when a line comes out of order, since it seldom does.
     by_names: Option<HashMap<Names<'a>, usize>>,
 }
 
 impl<'a> Reader<'a> {
     fn for_body(bytes: usize) -> Self {
-        let rows = bytes / BODY_BYTES_PER_ROW;
+        let rows = (bytes / BODY_BYTES_PER_ROW).min(MOST_ROWS);
         Self {
             batch: Batch { rows: Vec::with_capacity(rows), ..Batch::default() },
             written: Vec::with_capacity(rows),
             expected: 0,
-            family: (b"", Family::Unused),
+            family: None,
             by_names: None,
         }
     }
@@ -137,8 +140,8 @@ impl<'a> Reader<'a> {
     }
 
     fn family(&mut self, line: &'a [u8]) -> Result<(Family, &'a [u8]), RejectReason> {
-        let (name, family) = self.family;
-        if let Some(rest) = line.strip_prefix(name)
+        if let Some((name, family)) = self.family
+            && let Some(rest) = line.strip_prefix(name)
             && matches!(rest.first(), Some(b'{' | b' ' | b'\t'))
         {
             return Ok((family, rest));
@@ -147,9 +150,10 @@ impl<'a> Reader<'a> {
         if name.is_empty() || !matches!(rest.first(), Some(b'{' | b' ' | b'\t')) {
             return Err(RejectReason::Syntax);
         }
-        self.family = (name, Family::of(name));
+        let family = Family::of(name);
+        self.family = Some((name, family));
         self.expected = 0;
-        Ok((self.family.1, rest))
+        Ok((family, rest))
     }
 
     fn node(&mut self, field: Field, text: &'a [u8]) -> Result<(), RejectReason> {
@@ -160,14 +164,14 @@ impl<'a> Reader<'a> {
 
     fn container(&mut self, field: Field, text: &'a [u8]) -> Result<(), RejectReason> {
         let as_expected = self.written.get(self.expected).and_then(|labels| text.strip_prefix(*labels));
-        let (row, point) = match as_expected {
-            Some(rest) => (self.expected, series::point(rest, field.scale())?),
-            None => {
-                let (names, rest) = container_names(text)?;
-                let point = series::point(rest, field.scale())?;
-                let labels = text.get(..text.len() - rest.len()).unwrap_or_default();
-                (self.row(names, labels), point)
-            }
+        let (row, point) = if let Some(rest) = as_expected {
+            (self.expected, series::point(rest, field.scale())?)
+        } else {
+            let (names, rest) = container_names(text)?;
+            // Read before the row is made: a line without a number makes none.
+            let point = series::point(rest, field.scale())?;
+            let labels = text.get(..text.len() - rest.len()).unwrap_or_default();
+            (self.row(names, labels)?, point)
         };
         self.expected = row + 1;
         let row = self.batch.rows.get_mut(row).ok_or(RejectReason::Syntax)?;
@@ -175,22 +179,27 @@ impl<'a> Reader<'a> {
     }
 
     /// The place of the row of that name, which is a new one at the end if there was none.
-    fn row(&mut self, names: Names<'a>, labels: &'a [u8]) -> usize {
+    fn row(&mut self, names: Names<'a>, labels: &'a [u8]) -> Result<usize, RejectReason> {
         let end = self.batch.rows.len();
         let ascends = self.batch.rows.last().is_none_or(|last| self::names(last) < names);
         // While rows come in order, a later name is a new one, and no table is needed to know it.
         if self.by_names.is_some() || !ascends {
             let rows = &self.batch.rows;
             let table = self.by_names.get_or_insert_with(|| rows.iter().map(self::names).zip(0..).collect());
-            let place = *table.entry(names).or_insert(end);
-            if place != end {
-                return place;
+            if let Some(place) = table.get(&names) {
+                return Ok(*place);
             }
+        }
+        if end == MOST_ROWS {
+            return Err(RejectReason::TooMany);
+        }
+        if let Some(table) = &mut self.by_names {
+            table.insert(names, end);
         }
         let (container, namespace, pod) = names;
         self.batch.rows.push(Row { namespace, pod, container, reading: Reading::default() });
         self.written.push(labels);
-        end
+        Ok(end)
     }
 }
 

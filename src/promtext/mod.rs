@@ -16,3 +16,5 @@ mod lexer;
 mod number;
 mod series;
 pub mod summary;
+#[cfg(test)]
+mod tests;

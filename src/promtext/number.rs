@@ -118,5 +118,80 @@ fn by_double(text: &[u8], scale: i32) -> Result<(u64, &[u8]), RejectReason> {
     let token = std::str::from_utf8(token).map_err(|_| RejectReason::Syntax)?;
     let value: f64 = token.parse().map_err(|_| RejectReason::Syntax)?;
     let units = (value * 10_f64.powi(scale)).round();
-    if (0.0..TOO_LARGE).contains(&units) { Ok((units as u64, rest)) } else { Err(RejectReason::Value) }
+    if value >= 0.0 && units < TOO_LARGE { Ok((units as u64, rest)) } else { Err(RejectReason::Value) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nanos(text: &str) -> Result<u64, RejectReason> {
+        scaled(text.as_bytes(), 9).map(|(value, _)| value)
+    }
+
+    #[test]
+    fn what_kubelets_print_comes_out_exact() {
+        assert_eq!(nanos("0"), Ok(0));
+        assert_eq!(nanos("3433.499582168"), Ok(3_433_499_582_168));
+        assert_eq!(nanos("1.234567890123e+06"), Ok(1_234_567_890_123_000));
+        assert_eq!(nanos("5e-09"), Ok(5));
+        assert_eq!(scaled(b"5.2740096e+07 1", 0), Ok((52_740_096, &b" 1"[..])));
+        assert_eq!(scaled(b"1.7953910565993648e+09", 3), Ok((1_795_391_056_599, &b""[..])));
+    }
+
+    #[test]
+    fn the_nearest_whole_unit_is_taken() {
+        assert_eq!(nanos("0.0000000004"), Ok(0));
+        assert_eq!(nanos("0.0000000005"), Ok(1));
+        assert_eq!(nanos("1e-20"), Ok(0));
+        assert_eq!(nanos("1e-999"), Ok(0));
+        assert_eq!(nanos("0.12345678901234567890123"), Ok(123_456_789));
+    }
+
+    #[test]
+    fn unusual_spellings_go_the_long_way() {
+        assert_eq!(
+            ["+1", "1.", ".5", "1E2", "00000000000000000000001"].map(nanos).map(Result::unwrap),
+            [1_000_000_000, 1_000_000_000, 500_000_000, 100_000_000_000, 1_000_000_000]
+        );
+        assert_eq!(nanos("-0"), Ok(0));
+    }
+
+    #[test]
+    fn what_is_no_count_is_refused() {
+        for text in ["NaN", "nan", "+Inf", "-Inf", "inf", "-1", "-1e-300", "1e400", "18446744074", "1e+11"] {
+            assert_eq!(nanos(text), Err(RejectReason::Value), "{text}");
+        }
+        for text in ["", "x", "1x", "1..2", "1e", "1e+", "0x10", "1_0", "1,5", "1\r", "é"] {
+            assert_eq!(nanos(text), Err(RejectReason::Syntax), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_timestamp_is_digits_alone() {
+        assert_eq!(millis(b"1795391396052 "), Ok((1_795_391_396_052, &b" "[..])));
+        for text in ["", "-1", "1.5", "1e3", "12x", "9223372036854775808", "99999999999999999999", "1\r"] {
+            assert_eq!(millis(text.as_bytes()), Err(RejectReason::Timestamp), "{text}");
+        }
+    }
+
+    /// Up to where every nanosecond has a double of its own once divided by 10^9.
+    const EXACT_NANOS: u64 = 1 << 51;
+
+    #[test]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "bounded")]
+    fn both_ways_agree_on_every_text_a_kubelet_can_print() {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        for _ in 0..50_000 {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            let exact = (state % EXACT_NANOS) >> (state >> 59);
+            let seconds = exact as f64 / 1e9;
+            for text in [format!("{seconds}"), format!("{seconds:e}")] {
+                assert_eq!(nanos(&text), Ok(exact), "{text}");
+                assert_eq!((text.parse::<f64>().unwrap() * 1e9).round() as u64, exact, "{text}");
+            }
+        }
+    }
 }

@@ -16,10 +16,13 @@ use crate::usage::{Batch, ContainerName, PodKey, Reading, Recorded, Row, Run, Sa
 pub struct Merge<'a> {
     /// Which pod a namespace and a name mean now, on this node; the key must spell these very
     /// names. `None`: there is no such pod, its rows are skipped and its old record is dropped.
-    pub pod: &'a dyn Fn(&str, &str) -> Option<(PodKey, Uid)>,
+    pub pod: &'a PodLookup<'a>,
     /// Samples older than this are neither taken nor carried over.
     pub oldest: UnixMillis,
 }
+
+/// Finds a pod by namespace and name.
+pub type PodLookup<'a> = dyn Fn(&str, &str) -> Option<(PodKey, Uid)> + 'a;
 
 /// What a merge came upon.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

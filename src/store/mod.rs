@@ -15,7 +15,9 @@ mod merge;
 mod offer;
 mod record;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
-pub use merge::{Merge, Merged};
+pub use merge::{Merge, Merged, PodLookup};
 pub use record::{ContainerRecord, NodeRecord, PodRecord};
 pub use snapshot::{Snapshot, Store};

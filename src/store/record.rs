@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::clock::UnixMillis;
 use crate::store::merge::Readings;
-use crate::usage::{ContainerName, PodKey, Run, Scrape, Uid};
+use crate::usage::{ContainerName, Failure, PodKey, Run, Scrape, Uid};
 
 /// One node: immutable once published; the next scrape publishes a successor.
 #[derive(Clone, Debug)]
@@ -92,7 +92,7 @@ impl NodeRecord {
 
 /// Success, or the one word of the failure.
 fn kind(scrape: &Scrape) -> Option<&'static str> {
-    scrape.outcome.as_ref().err().map(|failure| failure.reason())
+    scrape.outcome.as_ref().err().map(Failure::reason)
 }
 
 /// Shared by every snapshot that holds it.

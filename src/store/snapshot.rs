@@ -25,7 +25,7 @@ pub struct Store {
 }
 
 impl Snapshot {
-    /// Grows by one with every stored scrape.
+    /// Grows by one with every change: a scrape stored, rates taken, a node forgotten.
     pub const fn revision(&self) -> u64 {
         self.revision
     }

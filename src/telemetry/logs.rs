@@ -15,7 +15,7 @@ use crate::config::Telemetry;
 ///
 /// # Errors
 /// When the filter or the exporter cannot be made, or a subscriber is there already.
-pub fn init(settings: &Telemetry) -> Result<traces::Guard, Error> {
+pub fn start(settings: &Telemetry) -> Result<traces::Guard, Error> {
     let (spans, guard) = traces::build(settings)?;
     tracing_subscriber::registry()
         .with(layer(settings, io::stderr)?)

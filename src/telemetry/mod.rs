@@ -15,10 +15,11 @@ mod classic;
 mod collector_log;
 mod context;
 mod error;
-pub mod logs;
+mod logs;
 mod process;
 pub mod registry;
 pub mod traces;
 
 pub use error::Error;
+pub use logs::start;
 pub use registry::{Exposition, Registry};

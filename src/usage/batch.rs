@@ -97,6 +97,9 @@ pub enum RejectReason {
     /// The same series stood earlier in the body.
     #[error("repeats a series of the same body")]
     Duplicate,
+    /// The body names more containers than any node runs.
+    #[error("names one container more than any node runs")]
+    TooMany,
     /// The timestamp is no integer of milliseconds.
     #[error("has a timestamp that is not a whole number of milliseconds")]
     Timestamp,

@@ -57,7 +57,7 @@ fn write_canonical(f: &mut fmt::Formatter<'_>, value: u64, step: u64, suffixes: 
     let mut value = value;
     let mut suffixes = suffixes.iter().peekable();
     while let Some(suffix) = suffixes.next() {
-        let fits_next = value != 0 && value % step == 0 && suffixes.peek().is_some();
+        let fits_next = value != 0 && value.is_multiple_of(step) && suffixes.peek().is_some();
         if !fits_next {
             return if value == 0 { f.write_str("0") } else { write!(f, "{value}{suffix}") };
         }
@@ -180,8 +180,11 @@ mod tests {
     #[test]
     fn every_suffix_is_read() {
         assert_eq!(["7n", "7u", "7m", "7"].map(cpu), [7, 7_000, 7_000_000, 7_000_000_000].map(Some));
-        assert_eq!(["7k", "7M", "7G"].map(cpu), [7e12 as u64, 7e15 as u64, 7e18 as u64].map(Some));
-        assert_eq!(["1k", "1T", "1P", "1E"].map(bytes), [1e3 as u64, 1e12 as u64, 1e15 as u64, 1e18 as u64].map(Some));
+        assert_eq!(["7k", "7M", "7G"].map(cpu), [7 * 10_u64.pow(12), 7 * 10_u64.pow(15), 7 * 10_u64.pow(18)].map(Some));
+        assert_eq!(
+            ["1k", "1T", "1P", "1E"].map(bytes),
+            [10_u64.pow(3), 10_u64.pow(12), 10_u64.pow(15), 10_u64.pow(18)].map(Some)
+        );
         assert_eq!(["1Ki", "1Mi", "1Gi"].map(bytes), [1 << 10, 1 << 20, 1 << 30].map(Some));
         assert_eq!(["1Ti", "1Pi", "1Ei"].map(bytes), [1 << 40, 1 << 50, 1 << 60].map(Some));
         assert_eq!(["1.5Ki", "0.5Gi"].map(bytes), [1536, 1 << 29].map(Some));
@@ -189,7 +192,7 @@ mod tests {
 
     #[test]
     fn an_e_is_a_suffix_alone_and_an_exponent_before_digits() {
-        assert_eq!(["1E", "1Ei", "1E3", "1e3"].map(bytes), [1e18 as u64, 1 << 60, 1000, 1000].map(Some));
+        assert_eq!(["1E", "1Ei", "1E3", "1e3"].map(bytes), [10_u64.pow(18), 1 << 60, 1000, 1000].map(Some));
         assert_eq!(["5e-1", "1.25E+2", "0e99"].map(cpu), [500_000_000, 125_000_000_000, 0].map(Some));
         assert_eq!(["1e", "1e+", "1E-", "1e3Ki", "1e99999999999"].map(bytes), [None; 5]);
     }

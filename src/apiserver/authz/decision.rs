@@ -11,3 +11,13 @@ pub enum Decision {
         reason: String,
     },
 }
+
+impl Decision {
+    /// As labels and span fields spell it.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Denied { .. } => "denied",
+        }
+    }
+}

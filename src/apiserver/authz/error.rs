@@ -12,3 +12,9 @@ pub enum AuthzError {
     #[error("the access review is both allowed and denied")]
     Contradictory,
 }
+
+impl AuthzError {
+    pub(super) fn unavailable(cause: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Unavailable(Arc::new(cause))
+    }
+}

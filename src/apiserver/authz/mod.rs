@@ -8,10 +8,14 @@
 //! an error, never an allowance and never a denial. It does not know who the user is by itself, and
 //! not what the request will be answered with.
 
+mod access_review;
+mod always_allowed;
 mod authorizer;
 mod decision;
 mod error;
+mod metrics;
 
-pub use authorizer::Authorize;
+pub use authorizer::{Authorize, Authorizer};
 pub use decision::Decision;
 pub use error::AuthzError;
+pub use metrics::Metrics;

@@ -47,6 +47,24 @@ fn a_namespace_is_listed_alone() {
 }
 
 #[test]
+fn a_pod_is_found_by_borrowed_names() {
+    let cluster = Cluster::with(vec![], ["x", "y"].map(|name| pod("a", name, "u", &[])).into());
+    let view = cluster.view();
+    assert_eq!(view.pod_named("a", "y").map(|pod| pod.key.to_string()).as_deref(), Some("a/y"));
+    assert!(view.pod_named("a", "z").is_none() && view.pod_named("", "ay").is_none());
+}
+
+#[test]
+fn a_view_is_complete_when_both_resources_were_listed() {
+    let cluster = Cluster::default();
+    cluster.apply(pod("a", "x", "1", &[]));
+    cluster.replace::<Pod>(vec![]);
+    assert!(!cluster.view().is_complete());
+    cluster.replace::<Node>(vec![]);
+    assert!(cluster.view().is_complete());
+}
+
+#[test]
 fn an_unchanged_object_publishes_nothing() {
     let cluster = Cluster::default();
     cluster.apply(pod("a", "x", "1", &[running(1)]));

@@ -151,7 +151,10 @@ fn containers(spec: &Spec, status: &Status, interner: &mut Interner) -> Arc<[Con
 fn state(told: &ContainerStatus) -> ContainerState {
     let ended = |state: &State| state.terminated.as_ref()?.finished_at.as_ref().map(millis);
     if let Some(running) = &told.state.running {
-        return running.started_at.as_ref().map_or(ContainerState::Unknown, |time| ContainerState::Running(millis(time)));
+        return running
+            .started_at
+            .as_ref()
+            .map_or(ContainerState::Unknown, |time| ContainerState::Running(millis(time)));
     }
     ended(&told.state).or_else(|| ended(&told.last_state)).map_or(ContainerState::Unknown, ContainerState::Ended)
 }

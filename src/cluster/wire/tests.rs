@@ -67,11 +67,14 @@ fn a_pod_keeps_names_labels_and_summed_containers_in_spec_order() {
     assert_eq!(pod.labels.value("app"), Some("web"));
     assert_eq!(pod.node.as_ref().map(crate::usage::NodeName::as_str), Some("node-1"));
     assert_eq!(pod.phase, Phase::Running);
-    assert_eq!(states(&pod), [
-        ("proxy", ContainerState::Running(UnixMillis(1_795_391_074_000))),
-        ("web", ContainerState::Running(UnixMillis(1_795_391_075_000))),
-        ("cache", ContainerState::Ended(UnixMillis(1_795_391_400_000))),
-    ]);
+    assert_eq!(
+        states(&pod),
+        [
+            ("proxy", ContainerState::Running(UnixMillis(1_795_391_074_000))),
+            ("web", ContainerState::Running(UnixMillis(1_795_391_075_000))),
+            ("cache", ContainerState::Ended(UnixMillis(1_795_391_400_000))),
+        ]
+    );
 }
 
 #[test]
@@ -131,11 +134,14 @@ fn a_node_keeps_addresses_port_and_readiness() {
         }
     }));
     let address = |kind, host: &str| Address { kind, host: host.into() };
-    assert_eq!(node.addresses, [
-        address(AddressKind::InternalIp, "10.1.2.3"),
-        address(AddressKind::InternalIp, "fd00::1"),
-        address(AddressKind::Hostname, "node-1"),
-    ]);
+    assert_eq!(
+        node.addresses,
+        [
+            address(AddressKind::InternalIp, "10.1.2.3"),
+            address(AddressKind::InternalIp, "fd00::1"),
+            address(AddressKind::Hostname, "node-1"),
+        ]
+    );
     assert_eq!((node.kubelet_port, node.ready), (Some(10250), true));
     assert_eq!(node.labels.value("zone"), Some("a"));
 }

@@ -1,0 +1,51 @@
+//! Why there is no certificate to serve.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::material::Unfit;
+use crate::apiserver::tls::PairError;
+
+/// Sorted by what can be done.
+#[derive(Debug, thiserror::Error)]
+pub enum CertificateError {
+    /// The operator must give a file that can be read.
+    #[error("{} cannot be read", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The operator must give a pair that fits.
+    #[error("the certificate in {} cannot be served", certificate.display())]
+    Pair {
+        /// The certificate's file.
+        certificate: PathBuf,
+        /// Why.
+        #[source]
+        source: PairError,
+    },
+    /// No certificate could be made; a fault of ours.
+    #[error("no certificate can be made")]
+    Making(#[source] rcgen::Error),
+    /// What was just made is no good; a fault of ours.
+    #[error("the certificate made is no good")]
+    MadeUnfit(#[source] Unfit),
+    /// The API server refused or was away: try again.
+    #[error("the secret {secret} is out of reach")]
+    Secret {
+        /// `namespace/name`.
+        secret: String,
+        /// Why.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// Others changed the Secret each time we wanted to: try again.
+    #[error("the secret {secret} keeps changing")]
+    Contended {
+        /// `namespace/name`.
+        secret: String,
+    },
+}

@@ -1,0 +1,125 @@
+//! Own certificates, from first start to stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::TryStreamExt;
+use kube::Client;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use super::CertificateError;
+use super::api_services::Bundles;
+use super::secret::SharedSecret;
+use crate::apiserver::tls::ServingCertificate;
+use crate::clock::Clock;
+use crate::config::Service;
+use crate::readiness::Latch;
+
+/// How soon another replica's certificate is taken over, and one that ends is noticed.
+const RECHECK: Duration = Duration::from_secs(60);
+/// After a refused patch; the watch begins anew then, so nothing is forgotten.
+const PATCH_RETRY: Duration = Duration::from_secs(5);
+
+/// Serves a certificate of our own and tells the aggregator whom to verify it by.
+pub struct OwnCertificates {
+    secret: SharedSecret,
+    bundles: Bundles,
+    clock: Clock,
+    serving: Arc<ServingCertificate>,
+    certificate: String,
+}
+
+/// Why the APIServices are gone through anew.
+enum Again {
+    AuthorityChanged(String),
+    PatchRefused,
+}
+
+impl OwnCertificates {
+    /// For the Service we stand behind; `serving` gets the certificate.
+    pub fn new(client: Client, service: Service, clock: Clock, serving: Arc<ServingCertificate>) -> Self {
+        Self {
+            secret: SharedSecret::new(client.clone(), &service),
+            bundles: Bundles::new(client, service),
+            clock,
+            serving,
+            certificate: String::new(),
+        }
+    }
+
+    /// Works until `stop`. `latch` is released as soon as there is a certificate to serve, and says
+    /// until then what is in the way; an API server that is away is waited for.
+    pub async fn run(mut self, latch: Latch, stop: CancellationToken) {
+        stop.run_until_cancelled(async {
+            let mut authority = self.first(&latch).await;
+            latch.release();
+            loop {
+                match self.keep(&authority).await {
+                    Again::AuthorityChanged(changed) => authority = changed,
+                    Again::PatchRefused => tokio::time::sleep(PATCH_RETRY).await,
+                }
+            }
+        })
+        .await;
+    }
+
+    async fn first(&mut self, latch: &Latch) -> String {
+        let mut pauses = DefaultBackoff::default();
+        loop {
+            match self.settle().await {
+                Ok(authority) => return authority,
+                Err(error) => {
+                    let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                    tracing::warn!(%error, cause, "no serving certificate yet");
+                    latch.explain(format!("{error}: {cause}"));
+                }
+            }
+            tokio::time::sleep(pauses.next().unwrap_or(RECHECK)).await;
+        }
+    }
+
+    /// Serves what the replicas agree on; its authority.
+    async fn settle(&mut self) -> Result<String, CertificateError> {
+        let (material, pair) = self.secret.settle(self.clock.now()).await?;
+        if material.certificate != self.certificate {
+            self.serving.install(pair);
+            self.certificate = material.certificate;
+            tracing::info!("serving our own certificate");
+        }
+        Ok(material.authority)
+    }
+
+    /// Keeps every APIService at `authority`, also those that are applied later or overwritten.
+    async fn keep(&mut self, authority: &str) -> Again {
+        let watch = watcher(self.bundles.api(), watcher::Config::default()).default_backoff();
+        let mut events = std::pin::pin!(watch);
+        let mut recheck = tokio::time::interval_at(Instant::now() + RECHECK, RECHECK);
+        recheck.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                event = events.try_next() => match event {
+                    Ok(Some(Event::Apply(seen) | Event::InitApply(seen))) => {
+                        if let Err(error) = self.bundles.set(&seen, authority).await {
+                            tracing::warn!(%error, api_service = seen.metadata.name, "caBundle cannot be set");
+                            return Again::PatchRefused;
+                        }
+                    }
+                    Ok(_) => {}
+                    Err(error) => tracing::warn!(%error, "APIServices cannot be watched"),
+                },
+                _ = recheck.tick() => match self.settle().await {
+                    Ok(settled) if settled != authority => return Again::AuthorityChanged(settled),
+                    Ok(_) => {}
+                    Err(error) => tracing::warn!(%error, "the serving certificate cannot be checked"),
+                },
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "own_tests.rs"]
+mod tests;

@@ -1,0 +1,198 @@
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use http::Method;
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::apiserver::certificates::material::{Material, names};
+use crate::apiserver::fixtures::{ApiRequest, ApiServer, NOW};
+use crate::readiness::Readiness;
+
+const SECRETS: &str = "/api/v1/namespaces/custom-api/secrets";
+const API_SERVICES: &str = "/apis/apiregistration.k8s.io/v1/apiservices";
+
+/// The part of an API server that we use, with one Secret and some APIServices.
+#[derive(Default)]
+struct World {
+    secret: Option<Value>,
+    api_services: BTreeMap<String, Value>,
+    /// A Secret that another replica creates just before our own write.
+    faster: Option<Value>,
+    away: bool,
+    watched: u32,
+}
+
+impl World {
+    fn answer(&mut self, request: &ApiRequest) -> Option<(u16, Value)> {
+        let secret = format!("{SECRETS}/custom-api-serving-cert");
+        if self.away {
+            return Some((403, failure(403)));
+        }
+        match (&request.method, request.path.as_str()) {
+            (&Method::GET, path) if path == secret => {
+                Some(self.secret.clone().map_or((404, failure(404)), |found| (200, found)))
+            }
+            (&Method::POST | &Method::PUT, _) => {
+                if let Some(faster) = self.faster.take() {
+                    self.secret = Some(faster);
+                    return Some((409, failure(409)));
+                }
+                self.secret = Some(request.body.clone());
+                Some((200, request.body.clone()))
+            }
+            (&Method::PATCH, path) => {
+                let name = path.strip_prefix(API_SERVICES).unwrap().trim_start_matches('/');
+                let found = self.api_services.get_mut(name).unwrap();
+                for (key, value) in request.body["spec"].as_object().unwrap() {
+                    found["spec"][key] = value.clone();
+                }
+                Some((200, found.clone()))
+            }
+            // The list; then the watch, on which nothing more comes.
+            (&Method::GET, API_SERVICES) if self.watched == 0 => {
+                self.watched += 1;
+                let items: Vec<_> = self.api_services.values().collect();
+                Some((200, json!({"metadata": {"resourceVersion": "1"}, "items": items})))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn failure(code: u16) -> Value {
+    json!({"kind": "Status", "status": "Failure", "code": code, "message": "no", "reason": "No"})
+}
+
+fn api_service(name: &str, namespace: &str, spec: Value) -> (String, Value) {
+    let mut object = json!({
+        "metadata": {"name": name},
+        "spec": {"service": {"name": "custom-api", "namespace": namespace}, "groupPriorityMinimum": 1000, "versionPriority": 15},
+    });
+    for (key, value) in spec.as_object().unwrap() {
+        object["spec"][key] = value.clone();
+    }
+    (name.to_owned(), object)
+}
+
+fn kept(material: &Material) -> Value {
+    let encode = |pem: &str| BASE64_STANDARD.encode(pem);
+    json!({
+        "metadata": {"name": "custom-api-serving-cert", "resourceVersion": "7"},
+        "type": "kubernetes.io/tls",
+        "data": {
+            "tls.crt": encode(&material.certificate), "tls.key": encode(&material.key),
+            "ca.crt": encode(&material.authority), "ca.key": encode(&material.authority_key),
+        },
+    })
+}
+
+fn service() -> Service {
+    Service { namespace: "custom-api".to_owned(), name: "custom-api".to_owned() }
+}
+
+/// Runs until readiness and quiet; what was served, and the world afterwards.
+async fn run(world: World) -> (Arc<ServingCertificate>, Readiness, Arc<Mutex<World>>, ApiServer) {
+    let world = Arc::new(Mutex::new(world));
+    let api = ApiServer::with({
+        let world = Arc::clone(&world);
+        move |request| world.lock().answer(request)
+    });
+    let (serving, readiness, stop) =
+        (Arc::<ServingCertificate>::default(), Readiness::default(), CancellationToken::new());
+    let own = OwnCertificates::new(api.client(), service(), Clock::manual(NOW).0, Arc::clone(&serving));
+    let latch = readiness.latch("own-certificates", "no certificate yet");
+    let running = tokio::spawn(own.run(latch, stop.clone()));
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    stop.cancel();
+    running.await.unwrap();
+    (serving, readiness, world, api)
+}
+
+fn material(secret: &Value) -> Material {
+    let part = |key: &str| {
+        let bytes = BASE64_STANDARD.decode(secret["data"][key].as_str().unwrap()).unwrap();
+        String::from_utf8(bytes).unwrap()
+    };
+    Material {
+        authority: part("ca.crt"),
+        authority_key: part("ca.key"),
+        certificate: part("tls.crt"),
+        key: part("tls.key"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_replica_makes_a_certificate_and_tells_every_api_service_that_leads_to_us() {
+    let world = World {
+        api_services: [
+            api_service("v1.custom.example.com", "custom-api", json!({})),
+            api_service("v1beta1.metrics.k8s.io", "custom-api", json!({"insecureSkipTLSVerify": true})),
+            api_service("v1.other", "other", json!({"caBundle": "b3RoZXI="})),
+        ]
+        .into(),
+        ..World::default()
+    };
+    let (serving, readiness, world, _) = run(world).await;
+    let world = world.lock();
+    let secret = world.secret.as_ref().unwrap();
+    assert_eq!(secret["type"], "kubernetes.io/tls");
+    let material = material(secret);
+    let pair = material.still_good(&names(&service()), NOW).unwrap();
+    assert_eq!(serving.chain(), pair.cert);
+    assert!(readiness.is_ready());
+    let bundle = BASE64_STANDARD.encode(&material.authority);
+    for ours in ["v1.custom.example.com", "v1beta1.metrics.k8s.io"] {
+        let spec = &world.api_services[ours]["spec"];
+        assert_eq!((&spec["caBundle"], &spec["insecureSkipTLSVerify"]), (&json!(bundle), &json!(false)), "{ours}");
+    }
+    assert_eq!(world.api_services["v1.other"]["spec"]["caBundle"], "b3RoZXI=");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_certificate_that_is_kept_and_known_is_used_and_nothing_is_written() {
+    let good = Material::make(&names(&service()), NOW).unwrap();
+    let bundle = BASE64_STANDARD.encode(&good.authority);
+    let world = World {
+        secret: Some(kept(&good)),
+        api_services: [api_service("v1.custom.example.com", "custom-api", json!({"caBundle": bundle}))].into(),
+        ..World::default()
+    };
+    let (serving, _, _, api) = run(world).await;
+    assert_eq!(serving.chain(), good.still_good(&[], NOW).unwrap().cert);
+    assert!(api.requests().iter().all(|request| request.method == Method::GET));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slower_replica_takes_over_what_a_faster_one_made() {
+    let theirs = Material::make(&names(&service()), NOW).unwrap();
+    let (serving, ..) = run(World { faster: Some(kept(&theirs)), ..World::default() }).await;
+    assert_eq!(serving.chain(), theirs.still_good(&[], NOW).unwrap().cert);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unfit_certificate_is_replaced_under_its_own_version() {
+    let foreign = Material::make(&["elsewhere.svc".to_owned()], NOW).unwrap();
+    let ending = Material::make(&names(&service()), NOW - Duration::from_hours(24 * 340)).unwrap();
+    let empty = json!({"metadata": {"name": "custom-api-serving-cert", "resourceVersion": "7"}, "type": "Opaque"});
+    for unfit in [kept(&foreign), kept(&ending), empty] {
+        let kind = unfit["type"].clone();
+        let (serving, _, world, api) = run(World { secret: Some(unfit), ..World::default() }).await;
+        let written = api.requests().into_iter().find(|request| request.method == Method::PUT).unwrap().body;
+        assert_eq!(written["metadata"]["resourceVersion"], "7");
+        assert_eq!(written["type"], kind, "a Secret's type cannot change");
+        let new = material(world.lock().secret.as_ref().unwrap());
+        assert_eq!(serving.chain(), new.still_good(&names(&service()), NOW).unwrap().cert);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_server_that_is_away_is_waited_for_and_named() {
+    let (serving, readiness, world, api) = run(World { away: true, ..World::default() }).await;
+    assert!(serving.chain().is_empty() && !readiness.is_ready());
+    let failure = readiness.checks()[0].failure.clone().unwrap();
+    assert!(failure.contains("custom-api/custom-api-serving-cert"), "{failure}");
+    assert!(api.requests().len() >= 2 && world.lock().secret.is_none());
+}
