@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
+use crate::app;
 use crate::shutdown::Signals;
 use crate::sim::causes::chain;
 use crate::sim::control_plane::Account;
@@ -28,7 +29,7 @@ const MISCONFIGURED: u8 = 2;
 
 /// Runs a demo until it is stopped, its time is over, or the check is done.
 pub fn run(args: &DemoArgs) -> ExitCode {
-    let ended = match crate::runtime() {
+    let ended = match app::runtime() {
         Ok(runtime) => runtime.block_on(run_until_stopped(args)),
         Err(error) => Err(DemoError::Machine(error)),
     };

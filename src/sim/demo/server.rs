@@ -69,7 +69,7 @@ impl Server {
     pub(super) async fn start(settings: Settings, clock: Clock) -> Result<Self, DemoError> {
         let telemetry = telemetry::start(&settings.telemetry)?;
         let bound = App::build(settings, clock).await.map_err(|error| DemoError::Server(error.into()))?;
-        let address = bound.address;
+        let address = bound.address();
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let task =

@@ -30,7 +30,7 @@ impl Stage {
         let world = Arc::new(World::new(scenario, clock.now()));
         let accounts = Accounts::generate();
         let tokens = vec![accounts.token(Account::Server).to_owned()];
-        let fleet = Fleet::start(Arc::clone(&world), faults, clock.clone(), tokens).await;
+        let fleet = Fleet::start(Arc::clone(&world), faults, clock.clone(), tokens);
         let fleet = fleet.map_err(DemoError::Kubelets)?;
         let control_plane =
             ControlPlane::start(args.port, accounts, Arc::clone(&world), fleet.port(), clock.clone()).await?;
