@@ -9,7 +9,7 @@ use crate::sim::{ContainerKind, Phase, Run, SimContainer, SimPod, State};
 const IMAGE: &str = "registry.invalid/simulated:1";
 
 /// The pod's object as it is at a time.
-pub(crate) fn pod(pod: &SimPod, node_name: &str, at: UnixMillis) -> Value {
+pub fn pod(pod: &SimPod, node_name: &str, at: UnixMillis) -> Value {
     let (inits, apps): (Vec<_>, Vec<_>) =
         pod.containers.iter().partition(|container| container.kind != ContainerKind::App);
     json!({
