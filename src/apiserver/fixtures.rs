@@ -139,6 +139,7 @@ pub(super) struct ApiServer {
 pub(super) struct ApiRequest {
     pub(super) method: Method,
     pub(super) path: String,
+    pub(super) query: String,
     pub(super) body: Value,
 }
 
@@ -175,7 +176,12 @@ impl ApiServer {
         let (head, body) = request.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         let body = serde_json::from_slice(&body).unwrap_or_default();
-        let request = ApiRequest { method: head.method, path: head.uri.path().to_owned(), body };
+        let request = ApiRequest {
+            method: head.method,
+            path: head.uri.path().to_owned(),
+            query: head.uri.query().unwrap_or_default().to_owned(),
+            body,
+        };
         self.requests.lock().push(request.clone());
         let Some((code, answer)) = (self.answer)(&request) else { return std::future::pending().await };
         let answer = Full::new(Bytes::from(answer.to_string()));

@@ -3,6 +3,8 @@
 //! Pure, and independent of the router: kube-apiserver derives the same from the same URL, so a rule
 //! means the same there and here, also for paths that we do not serve.
 
+use std::borrow::Cow;
+
 use http::Method;
 
 use super::percent;
@@ -125,7 +127,7 @@ fn asks_to_watch(query: &str) -> bool {
 
 fn option(query: &str, wanted: &str) -> Option<String> {
     let value = percent::query_pairs(query).find(|(key, _)| key == wanted).map(|(_, value)| value);
-    value.filter(|value| !value.is_empty()).map(|value| value.into_owned())
+    value.filter(|value| !value.is_empty()).map(Cow::into_owned)
 }
 
 /// The one name that a field selector leaves, if it requires one.
