@@ -1,1 +1,73 @@
-fn main() {}
+//! Start, hand over, exit code.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use kube_vitals::app::App;
+use kube_vitals::clock::Clock;
+use kube_vitals::config::{Cli, Command, ServeArgs, Settings};
+use kube_vitals::shutdown::{self, Signals};
+use kube_vitals::sim::demo::{self, DemoArgs};
+use kube_vitals::telemetry;
+use tokio_util::sync::CancellationToken;
+
+/// musl's allocator is slow under threads, and the default one keeps what a large list needed.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Could not start, or could not go on.
+const FAILED: u8 = 1;
+/// Wrong configuration; clap uses the same code for flags it does not know.
+const MISCONFIGURED: u8 = 2;
+
+fn main() -> ExitCode {
+    match Cli::<DemoArgs>::parse().command {
+        Command::Serve(args) => serve(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Version => {
+            let _ = writeln!(io::stdout(), "kube-vitals {}", env!("CARGO_PKG_VERSION"));
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+fn serve(args: &ServeArgs) -> ExitCode {
+    let settings = match Settings::from_args(args) {
+        Ok(settings) => settings,
+        Err(faults) => return fail(MISCONFIGURED, &faults),
+    };
+    match kube_vitals::runtime().map(|runtime| runtime.block_on(serve_until_stopped(settings))) {
+        Ok(Ok(code)) => code,
+        Ok(Err(error)) => fail(FAILED, error.as_ref()),
+        Err(error) => fail(FAILED, &error),
+    }
+}
+
+async fn serve_until_stopped(settings: Settings) -> anyhow::Result<ExitCode> {
+    let stop = CancellationToken::new();
+    let signals = Signals::listen()?;
+    let telemetry = telemetry::start(&settings.telemetry)?;
+    let app = App::build(settings, Clock::system()).await?;
+    let aborted = tokio::spawn(signals.stop_then_abort(stop.clone()));
+    let code = tokio::select! {
+        ended = app.run(stop) => ended.map(|()| ExitCode::SUCCESS),
+        _ = aborted => Ok(ExitCode::from(shutdown::ABORTED)),
+    };
+    telemetry.shutdown().await;
+    code
+}
+
+/// Says what went wrong, causes included, once, where it ends.
+fn fail(code: u8, error: &dyn Error) -> ExitCode {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        message.push_str(": ");
+        message.push_str(&error.to_string());
+        cause = error.source();
+    }
+    let _ = writeln!(io::stderr(), "kube-vitals: {message}");
+    ExitCode::from(code)
+}

@@ -1,4 +1,13 @@
 //! The aggregated API: TLS, who asks, may they, what they get.
+//!
+//! ```text
+//! socket ─▶ listener (TLS, bounds) ─▶ filters (who, may they) ─▶ router ─▶ discovery, openapi
+//!           Peer                      authn, authz                    ├──▶ resources
+//!                                                                     └──▶ health, version, metrics
+//! ```
+//!
+//! Reads the cluster and the store, changes neither, and asks no kubelet. Every refusal is a
+//! Kubernetes `Status`; only [`status`] makes them.
 
 // The door: from the socket to a user who may.
 pub mod authn;
@@ -11,6 +20,27 @@ mod percent;
 mod request_info;
 mod reviews;
 pub mod tls;
+
+// The answers: what a user who may gets.
+mod content;
+mod discovery;
+mod document;
+mod filters;
+mod groups;
+mod health;
+mod list_options;
+mod metrics;
+mod negotiate;
+mod openapi;
+mod resources;
+mod router;
+mod status;
+mod version;
+
+pub use content::Api;
+pub use filters::Limits;
+pub use metrics::Metrics;
+pub use router::router;
 
 pub use listener::{ConnectionId, Listener, Metrics as ListenerMetrics, Peer};
 pub use request_info::{RequestInfo, ResourceRequest};

@@ -1,12 +1,15 @@
 //! The index: an immutable [`View`] that the watch replaces and everybody reads.
 
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
-use crate::cluster::{Node, Pod};
+use crate::cluster::{Container, ContainerState, Node, Pod};
 use crate::usage::{NodeName, PodKey};
 
 /// Nodes on which a container began to run, for an early scrape. A receiver that falls behind by
@@ -17,8 +20,17 @@ const STARTS_CAPACITY: usize = 1024;
 #[derive(Clone, Debug, Default)]
 pub struct View {
     revision: u64,
+    nodes_revision: u64,
     nodes: imbl::OrdMap<NodeName, Arc<Node>>,
     pods: imbl::OrdMap<PodKey, Arc<Pod>>,
+    listed: Listed,
+}
+
+/// Which resources have been listed whole at least once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Listed {
+    nodes: bool,
+    pods: bool,
 }
 
 /// The watched cluster: cheap views for readers, and for the watch alone the right to change it.
@@ -33,6 +45,16 @@ impl View {
     /// Grows with every change.
     pub const fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// The revision of the last change of a node: pods change a thousand times as often.
+    pub const fn nodes_revision(&self) -> u64 {
+        self.nodes_revision
+    }
+
+    /// Whether all nodes and all pods are in it: false until each was listed once, true from then on.
+    pub const fn is_complete(&self) -> bool {
+        self.listed.nodes && self.listed.pods
     }
 
     /// All nodes, by name.
@@ -58,10 +80,56 @@ impl View {
             .map(|(_, pod)| pod)
     }
 
+    /// The nodes after `name`, or all of them: for a reader that takes them in several turns.
+    pub fn nodes_after(&self, name: Option<&NodeName>) -> impl Iterator<Item = &Arc<Node>> {
+        self.nodes.range((after(name), Bound::Unbounded)).map(|(_, node)| node)
+    }
+
+    /// The pods after `key`, or all of them: for a reader that takes them in several turns.
+    pub fn pods_after(&self, key: Option<&PodKey>) -> impl Iterator<Item = &Arc<Pod>> {
+        self.pods.range((after(key), Bound::Unbounded)).map(|(_, pod)| pod)
+    }
+
     /// One pod.
     pub fn pod(&self, key: &PodKey) -> Option<&Arc<Pod>> {
         self.pods.get(key)
     }
+
+    /// One pod, by names that are borrowed from elsewhere; makes no copy of them.
+    pub fn pod_named(&self, namespace: &str, name: &str) -> Option<&Arc<Pod>> {
+        self.pods.get(&(namespace, name) as &dyn PodNames)
+    }
+}
+
+fn after<K: Clone>(key: Option<&K>) -> Bound<K> {
+    key.map_or(Bound::Unbounded, |key| Bound::Excluded(key.clone()))
+}
+
+/// What the index needs to know of the objects it holds.
+pub(super) trait Indexed: PartialEq + Sized {
+    /// What the object is found by.
+    type Key: Ord + Clone;
+
+    /// Its key.
+    fn key(&self) -> &Self::Key;
+
+    /// Takes over the key's own copy of its names.
+    fn adopt_key(&mut self, key: &Self::Key);
+
+    /// The map of a view that holds its kind.
+    fn map(view: &View) -> &imbl::OrdMap<Self::Key, Arc<Self>>;
+
+    /// The same, for a change.
+    fn map_mut(view: &mut View) -> &mut imbl::OrdMap<Self::Key, Arc<Self>>;
+
+    /// Remembers that all of its kind were listed.
+    fn mark_listed(listed: &mut Listed);
+
+    /// Remembers that something of its kind changed with the view's revision.
+    fn mark_changed(_view: &mut View) {}
+
+    /// The node on which a container began to run by the step from `before` to this state.
+    fn run_begun_on(&self, before: Option<&Self>) -> Option<&NodeName>;
 }
 
 impl Default for Cluster {
@@ -71,6 +139,14 @@ impl Default for Cluster {
 }
 
 impl Cluster {
+    /// A cluster that holds these objects and changes no more: for tests of other rooms.
+    pub fn with(nodes: Vec<Node>, pods: Vec<Pod>) -> Self {
+        let cluster = Self::default();
+        cluster.replace(nodes.into_iter().map(Arc::new).collect());
+        cluster.replace(pods.into_iter().map(Arc::new).collect());
+        cluster
+    }
+
     /// The view of this moment: a reference count, no copy.
     pub fn view(&self) -> Arc<View> {
         self.current.load_full()
@@ -80,4 +156,174 @@ impl Cluster {
     pub fn subscribe_starts(&self) -> broadcast::Receiver<NodeName> {
         self.starts.subscribe()
     }
+
+    /// One object is there, or has changed.
+    pub(super) fn apply<T: Indexed>(&self, object: T) {
+        let view = self.view();
+        let before = T::map(&view).get(object.key());
+        let object = self.share(object);
+        if before.is_some_and(|before| Arc::ptr_eq(before, &object)) {
+            return;
+        }
+        self.change::<T>(|view| {
+            T::map_mut(view).insert(object.key().clone(), Arc::clone(&object));
+        });
+        if let Some(node) = object.run_begun_on(before.map(Arc::as_ref)) {
+            // Nobody listening is no fault: the regular scrape sees the container too.
+            let _ = self.starts.send(node.clone());
+        }
+    }
+
+    /// One object is gone.
+    pub(super) fn delete<T: Indexed>(&self, key: &T::Key) {
+        self.change::<T>(|view| {
+            T::map_mut(view).remove(key);
+        });
+    }
+
+    /// These objects and no others are there.
+    pub(super) fn replace<T: Indexed>(&self, objects: Vec<Arc<T>>) {
+        let map = objects.into_iter().map(|object| (object.key().clone(), object)).collect();
+        self.change::<T>(|view| {
+            *T::map_mut(view) = map;
+            T::mark_listed(&mut view.listed);
+        });
+    }
+
+    /// The copy that is already held if nothing differs; else the new one, with the names of the
+    /// held one. A relist then costs no second copy of the cluster, and records that share a
+    /// pod's names keep sharing them.
+    pub(super) fn share<T: Indexed>(&self, mut object: T) -> Arc<T> {
+        let view = self.current.load();
+        match T::map(&view).get_key_value(object.key()) {
+            Some((_, held)) if **held == object => Arc::clone(held),
+            Some((key, _)) => {
+                object.adopt_key(key);
+                Arc::new(object)
+            }
+            None => Arc::new(object),
+        }
+    }
+
+    /// Copy on write: readers keep their view, the next reader gets the changed one.
+    fn change<T: Indexed>(&self, edit: impl FnOnce(&mut View)) {
+        let _only_writer = self.changing.lock();
+        let mut next = View::clone(&self.current.load());
+        edit(&mut next);
+        next.revision += 1;
+        T::mark_changed(&mut next);
+        self.current.store(Arc::new(next));
+    }
 }
+
+impl Indexed for Node {
+    type Key = NodeName;
+
+    fn key(&self) -> &NodeName {
+        &self.name
+    }
+
+    fn adopt_key(&mut self, key: &NodeName) {
+        self.name = key.clone();
+    }
+
+    fn map(view: &View) -> &imbl::OrdMap<NodeName, Arc<Self>> {
+        &view.nodes
+    }
+
+    fn map_mut(view: &mut View) -> &mut imbl::OrdMap<NodeName, Arc<Self>> {
+        &mut view.nodes
+    }
+
+    fn mark_listed(listed: &mut Listed) {
+        listed.nodes = true;
+    }
+
+    fn mark_changed(view: &mut View) {
+        view.nodes_revision = view.revision;
+    }
+
+    fn run_begun_on(&self, _before: Option<&Self>) -> Option<&NodeName> {
+        None
+    }
+}
+
+impl Indexed for Pod {
+    type Key = PodKey;
+
+    fn key(&self) -> &PodKey {
+        &self.key
+    }
+
+    fn adopt_key(&mut self, key: &PodKey) {
+        self.key = key.clone();
+    }
+
+    fn map(view: &View) -> &imbl::OrdMap<PodKey, Arc<Self>> {
+        &view.pods
+    }
+
+    fn map_mut(view: &mut View) -> &mut imbl::OrdMap<PodKey, Arc<Self>> {
+        &mut view.pods
+    }
+
+    fn mark_listed(listed: &mut Listed) {
+        listed.pods = true;
+    }
+
+    fn run_begun_on(&self, before: Option<&Self>) -> Option<&NodeName> {
+        let known = before.filter(|before| before.uid == self.uid);
+        let was_running = |container: &Container| known.is_some_and(|known| known.containers.contains(container));
+        let begun = self
+            .containers
+            .iter()
+            .any(|container| matches!(container.state, ContainerState::Running(_)) && !was_running(container));
+        self.node.as_ref().filter(|_| begun)
+    }
+}
+
+/// A pod's names, owned or borrowed: what lets a [`PodKey`] be found by two borrowed texts.
+trait PodNames {
+    fn names(&self) -> (&str, &str);
+}
+
+impl PodNames for PodKey {
+    fn names(&self) -> (&str, &str) {
+        (&self.namespace, &self.name)
+    }
+}
+
+impl PodNames for (&str, &str) {
+    fn names(&self) -> (&str, &str) {
+        *self
+    }
+}
+
+impl PartialEq for dyn PodNames + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        self.names() == other.names()
+    }
+}
+
+impl Eq for dyn PodNames + '_ {}
+
+impl PartialOrd for dyn PodNames + '_ {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for dyn PodNames + '_ {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.names().cmp(&other.names())
+    }
+}
+
+impl<'a> Borrow<dyn PodNames + 'a> for PodKey {
+    fn borrow(&self) -> &(dyn PodNames + 'a) {
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests;

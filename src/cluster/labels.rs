@@ -13,6 +13,17 @@ impl Labels {
         Self(sorted.into_iter().collect())
     }
 
+    /// Takes a set that is already sorted by key, with no key twice.
+    pub(super) const fn from_sorted(pairs: Arc<[(Arc<str>, Arc<str>)]>) -> Self {
+        Self(pairs)
+    }
+
+    /// Whether both are the very same copy in memory.
+    #[cfg(test)]
+    pub(super) fn is_same_copy(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The value of `key`.
     pub fn value(&self, key: &str) -> Option<&str> {
         let index = self.0.binary_search_by(|(name, _)| (**name).cmp(key)).ok()?;

@@ -1,7 +1,7 @@
 //! What exists: nodes and pods, watched from the API server.
 //!
 //! The last known state is kept while the API server is away; a relist replaces it whole. Only the
-//! fields we use are deserialised, and what repeats (label sets, container lists, node names) is
+//! fields we use are deserialised, and what repeats (label sets, container and node names) is
 //! interned. The room knows nothing of usage numbers and never writes to the API server.
 //!
 //! ```text
@@ -11,9 +11,13 @@
 //! ```
 
 mod index;
+mod intern;
 mod labels;
 mod node;
 mod pod;
+pub mod selector;
+pub mod watch;
+mod wire;
 
 pub use index::{Cluster, View};
 pub use labels::Labels;

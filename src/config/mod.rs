@@ -4,10 +4,23 @@
 //! from metrics-server where it has one); [`Settings`] is what it means, in types that cannot be
 //! wrong. All faults are reported together, each naming its flag. No other room reads flags, the
 //! environment, or knows a flag's name.
+//!
+//! ```text
+//! flags, KUBE_VITALS_* ──clap──▶ ServeArgs ──Settings::from_args──▶ Settings
+//!                                              └──▶ Faults: every one, none started
+//! ```
 
 pub mod args;
+mod check;
+mod fault;
 mod settings;
+mod value;
 
+#[cfg(test)]
+mod tests;
+
+pub use args::{Cli, Command, ServeArgs};
+pub use fault::{Fault, Faults};
 pub use settings::{
     AddressKind, Authentication, Authorization, KubeletTls, KubeletTrust, Scraping, Service, Serving, Settings,
     Shutdown, Telemetry,

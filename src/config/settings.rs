@@ -158,8 +158,9 @@ pub struct Telemetry {
     pub log_filter: String,
     /// JSON lines instead of text.
     pub log_json: bool,
-    /// OTLP/HTTP endpoint; `None` = no traces.
+    /// Where spans are posted, path included; `None` = no traces.
     pub otlp_endpoint: Option<String>,
-    /// Share of requests traced when the aggregator sampled nothing, in millionths.
+    /// Share of traces begun by us, in millionths; where a verified caller has begun one, its choice
+    /// stands.
     pub sampling_rate_per_million: u32,
 }

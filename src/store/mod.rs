@@ -11,8 +11,13 @@
 //!                                               └─ revision + 1 per record
 //! ```
 
+mod merge;
+mod offer;
 mod record;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
+pub use merge::{Merge, Merged, PodLookup};
 pub use record::{ContainerRecord, NodeRecord, PodRecord};
 pub use snapshot::{Snapshot, Store};

@@ -1,10 +1,11 @@
-//! Everything remembered of one node, and how a new batch is merged into it.
+//! Everything remembered of one node.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use crate::clock::UnixMillis;
-use crate::usage::{ContainerName, PodKey, Run, Scrape, Uid};
+use crate::store::merge::Readings;
+use crate::usage::{ContainerName, Failure, PodKey, Run, Scrape, Uid};
 
 /// One node: immutable once published; the next scrape publishes a successor.
 #[derive(Clone, Debug)]
@@ -21,6 +22,7 @@ pub struct NodeRecord {
     pub outcome_since: UnixMillis,
     /// Sorted by namespace and name.
     pods: Box<[PodRecord]>,
+    /// Those of one pod stand together, sorted by name.
     containers: Box<[ContainerRecord]>,
 }
 
@@ -31,9 +33,9 @@ pub struct PodRecord {
     pub key: PodKey,
     /// The pod these readings belong to.
     pub uid: Uid,
-    /// When the kubelet first reported a container of this pod.
+    /// When the scrape began in which the kubelet first reported a container of this pod.
     pub first_reported: UnixMillis,
-    containers: Range<u32>,
+    pub(super) containers: Range<u32>,
 }
 
 /// One container's run.
@@ -57,11 +59,41 @@ impl NodeRecord {
         &self.pods
     }
 
-    /// A pod's containers, in no promised order.
+    /// A pod's containers, by name.
     pub fn containers(&self, pod: &PodRecord) -> &[ContainerRecord] {
         self.containers.get(pod.containers.start as usize..pod.containers.end as usize).unwrap_or_default()
     }
+
+    /// The record that follows `previous` after a scrape. Without new readings (the scrape failed)
+    /// the previous ones stay as they are. Its revision is set when it is published.
+    pub(super) fn succeed(previous: Option<&Self>, readings: Option<Readings>, scrape: Scrape) -> Self {
+        let last_success = match scrape.outcome {
+            Ok(()) => Some(scrape.started),
+            Err(_) => previous.and_then(|record| record.last_success),
+        };
+        let outcome_since = previous
+            .filter(|record| kind(&record.scrape) == kind(&scrape))
+            .map_or(scrape.started, |record| record.outcome_since);
+        let Readings { node, pods, containers } =
+            readings.unwrap_or_else(|| previous.map(Self::readings).unwrap_or_default());
+        Self { revision: 0, node, scrape, last_success, outcome_since, pods, containers }
+    }
+
+    /// The node's own run and every container's with the names of its pod, to be changed in place.
+    pub(super) fn runs_mut(&mut self) -> (Option<&mut Run>, impl Iterator<Item = (&PodKey, &mut ContainerRecord)>) {
+        let keys = self.pods.iter().flat_map(|pod| pod.containers.clone().map(|_| &pod.key));
+        (self.node.as_mut(), keys.zip(self.containers.iter_mut()))
+    }
+
+    fn readings(&self) -> Readings {
+        Readings { node: self.node, pods: self.pods.clone(), containers: self.containers.clone() }
+    }
+}
+
+/// Success, or the one word of the failure.
+fn kind(scrape: &Scrape) -> Option<&'static str> {
+    scrape.outcome.as_ref().err().map(Failure::reason)
 }
 
 /// Shared by every snapshot that holds it.
-pub type SharedRecord = Arc<NodeRecord>;
+pub(super) type SharedRecord = Arc<NodeRecord>;

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
+use crate::store::merge::{self, Merge, Merged};
+use crate::store::offer;
 use crate::store::record::{NodeRecord, SharedRecord};
-use crate::usage::{Batch, NodeName, PodKey, Scrape, Uid};
+use crate::usage::{Batch, NodeName, Scrape};
 
 /// An immutable view of all records, as of one revision.
 #[derive(Clone, Debug, Default)]
@@ -15,7 +17,7 @@ pub struct Snapshot {
     nodes: imbl::HashMap<NodeName, SharedRecord>,
 }
 
-/// The store. Share it by `Arc`.
+/// The store. Share it by `Arc`. A node has one writer: calls for one node must not overlap.
 #[derive(Debug)]
 pub struct Store {
     current: ArcSwap<Snapshot>,
@@ -23,7 +25,7 @@ pub struct Store {
 }
 
 impl Snapshot {
-    /// Grows by one with every stored scrape.
+    /// Grows by one with every change: a scrape stored, rates taken, a node forgotten.
     pub const fn revision(&self) -> u64 {
         self.revision
     }
@@ -44,5 +46,50 @@ impl Store {
     /// The view of this moment: a reference count, no copy.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.current.load_full()
+    }
+
+    /// Stores how a scrape of `node` went and, if it was good, what it brought. `None` is a failed
+    /// scrape: the samples stay as they are.
+    pub fn record(&self, node: &NodeName, batch: Option<&Batch<'_>>, scrape: Scrape, rules: &Merge<'_>) -> Merged {
+        let snapshot = self.snapshot();
+        let previous = snapshot.node(node);
+        let (readings, merged) = batch.map(|batch| merge::merge(previous, batch, scrape.started, rules)).unzip();
+        self.publish(node, NodeRecord::succeed(previous, readings, scrape));
+        merged.unwrap_or_default()
+    }
+
+    /// Gives the kubelet's own rates, as told by its summary, to the runs that have none of their
+    /// own yet. What the summary tells beside that is not stored.
+    pub fn offer_kubelet_rates(&self, node: &NodeName, summary: &Batch<'_>) {
+        let snapshot = self.snapshot();
+        if let Some(record) = snapshot.node(node).and_then(|record| offer::with_rates(record, summary)) {
+            self.publish(node, record);
+        }
+    }
+
+    /// Drops everything remembered of a node that left the cluster.
+    pub fn forget(&self, node: &NodeName) {
+        self.change(|next| {
+            next.nodes.remove(node);
+        });
+    }
+
+    fn publish(&self, node: &NodeName, mut record: NodeRecord) {
+        self.change(|next| {
+            record.revision = next.revision;
+            next.nodes.insert(node.clone(), Arc::new(record));
+        });
+    }
+
+    /// Makes the next snapshot. The lock is held for one insertion into a persistent map; freeing
+    /// what the old snapshot alone held is left until it is released.
+    fn change(&self, change: impl FnOnce(&mut Snapshot)) {
+        let publishing = self.publishing.lock();
+        let mut next = Snapshot::clone(&self.current.load());
+        next.revision += 1;
+        change(&mut next);
+        let old = self.current.swap(Arc::new(next));
+        drop(publishing);
+        drop(old);
     }
 }

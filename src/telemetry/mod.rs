@@ -1,1 +1,25 @@
-//! (this room is being furnished)
+//! How we see ourselves: logs, traces, metrics.
+//!
+//! The rooms only say what happened, with the `tracing` macros and their own `metrics.rs`; this
+//! room decides where that goes: events to stderr, spans to an OTLP collector if there is one,
+//! metrics to whoever asks `/metrics`. It never blocks a request, and never fails the process
+//! after the start: a collector that is away costs spans and one log line.
+//!
+//! ```text
+//! event ──log filter──▶ logs ──▶ stderr
+//! span  ──endpoint set?──▶ traces ──batch thread──▶ OTLP/HTTP
+//! metrics.rs of each room ──register──▶ registry ──▶ /metrics
+//! ```
+
+mod classic;
+mod collector_log;
+mod context;
+mod error;
+mod logs;
+mod process;
+pub mod registry;
+pub mod traces;
+
+pub use error::Error;
+pub use logs::start;
+pub use registry::{Exposition, Registry};

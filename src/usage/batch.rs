@@ -1,5 +1,7 @@
 //! Everything one kubelet told us in one scrape, borrowed from the body it came in.
 
+use std::time::Duration;
+
 use crate::clock::UnixMillis;
 
 /// A cumulative CPU counter and a memory level with the kubelet's own timestamps.
@@ -48,6 +50,16 @@ impl Batch<'_> {
     pub fn is_empty(&self) -> bool {
         self.node.is_none() && self.rows.is_empty()
     }
+
+    /// By how many seconds the kubelet's clock is off, if by more than `tolerance`: ahead if
+    /// positive. Judged by the newest timestamp, since older ones are normal: every container has
+    /// its own clock. A batch without timestamps tells nothing.
+    pub fn clock_skew(&self, asked: UnixMillis, tolerance: Duration) -> Option<i64> {
+        let readings = self.node.iter().chain(self.rows.iter().map(|row| &row.reading));
+        let newest = readings.flat_map(|reading| [reading.cpu_time, reading.memory_time]).flatten().max()?;
+        let off = newest.since(asked).max(asked.since(newest));
+        (off > tolerance).then(|| newest.0.saturating_sub(asked.0) / 1000)
+    }
 }
 
 /// How many lines were refused, and why the first of them was.
@@ -57,6 +69,14 @@ pub struct Rejected {
     pub count: u32,
     /// Number (from 1) and reason of the first one.
     pub first: Option<(u32, RejectReason)>,
+}
+
+impl Rejected {
+    /// Counts the refused line `number`; lines come in order.
+    pub fn add(&mut self, number: u32, reason: RejectReason) {
+        self.count = self.count.saturating_add(1);
+        self.first.get_or_insert((number, reason));
+    }
 }
 
 /// Why a line was refused. A refused line costs that line alone.
@@ -77,6 +97,9 @@ pub enum RejectReason {
     /// The same series stood earlier in the body.
     #[error("repeats a series of the same body")]
     Duplicate,
+    /// The body names more containers than any node runs.
+    #[error("names one container more than any node runs")]
+    TooMany,
     /// The timestamp is no integer of milliseconds.
     #[error("has a timestamp that is not a whole number of milliseconds")]
     Timestamp,

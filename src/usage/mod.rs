@@ -14,6 +14,8 @@ mod ids;
 mod outcome;
 mod quantity;
 mod run;
+#[cfg(test)]
+mod tests;
 
 pub use batch::{Batch, Reading, RejectReason, Rejected, Row};
 pub use ids::{ContainerName, NodeName, PodKey, Uid};

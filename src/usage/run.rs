@@ -14,7 +14,7 @@ const SHORTEST_WINDOW: Duration = Duration::from_secs(1);
 /// Samples closer than this keep the longer base, so that the rate stays steady.
 const STEADY_WINDOW: Duration = Duration::from_secs(5);
 /// A base older than this moves on even if all samples are close together.
-const LONGEST_STEADY_WINDOW: Duration = Duration::from_secs(60);
+const LONGEST_STEADY_WINDOW: Duration = Duration::from_mins(1);
 /// A start time that moves by less is the same run: kubelets round.
 const START_JITTER: Duration = Duration::from_secs(1);
 /// What the kubelet's own rate stands on: one refresh of its readings.
@@ -127,9 +127,10 @@ impl Run {
         Recorded::Stored
     }
 
-    /// Takes the kubelet's own rate, unless two points make a better one.
+    /// Takes the kubelet's own rate, unless two points make a better one. Two points closer than a
+    /// window (a run that has just begun anew) do not.
     pub fn offer_kubelet_rate(&mut self, nanocores: u64) {
-        if matches!(self.base, Base::None | Base::Kubelet { .. }) {
+        if self.awaits_rate() || matches!(self.base, Base::Kubelet { .. }) {
             self.base = Base::Kubelet { nanocores };
         }
     }

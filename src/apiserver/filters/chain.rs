@@ -1,0 +1,150 @@
+//! The order of the filters.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderValue, header};
+use tokio::time::Instant;
+use tracing::Instrument as _;
+
+use crate::apiserver::authn::Authenticate;
+use crate::apiserver::authz::{Authorize, Decision};
+use crate::apiserver::filters::access::{Access, Outcome};
+use crate::apiserver::filters::audit_id::AUDIT_ID;
+use crate::apiserver::filters::in_flight::{InFlight, InFlightLimit};
+use crate::apiserver::filters::{audit_id, panic, server_span};
+use crate::apiserver::groups::Groups;
+use crate::apiserver::metrics::{Metrics, TargetLabels};
+use crate::apiserver::status::Status;
+use crate::apiserver::{Peer, RequestInfo};
+
+/// Verbs that are told apart in metrics.
+const KNOWN_VERBS: [&str; 9] =
+    ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "head"];
+
+/// How much is taken on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Requests for resources answered at once.
+    pub requests_in_flight: usize,
+    /// Time for one request.
+    pub request_timeout: Duration,
+}
+
+/// What the filters need.
+pub(crate) struct Chain {
+    authenticator: Arc<dyn Authenticate>,
+    authorizer: Arc<dyn Authorize>,
+    in_flight: InFlightLimit,
+    request_timeout: Duration,
+    metrics: Metrics,
+    groups: Groups,
+}
+
+/// Takes `request` through all filters to its handler, and the answer back.
+pub(crate) async fn pass(State(chain): State<Arc<Chain>>, mut request: Request, next: Next) -> Response {
+    let (info, mut access) = chain.begin(&mut request);
+    let span = access.span.clone();
+    let audit_id = access.audit_id.clone();
+    let answer = panic::caught(chain.answer(request, next, &info, &mut access)).instrument(span).await;
+    let mut response = access.follow(answer.into_response());
+    let headers = response.headers_mut();
+    headers.insert(AUDIT_ID, audit_id);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache, private"));
+    response
+}
+
+impl Chain {
+    pub(crate) fn new(
+        authenticator: Arc<dyn Authenticate>,
+        authorizer: Arc<dyn Authorize>,
+        limits: Limits,
+        metrics: Metrics,
+        groups: Groups,
+    ) -> Self {
+        let in_flight = InFlightLimit::new(limits.requests_in_flight, metrics.clone());
+        Self { authenticator, authorizer, in_flight, request_timeout: limits.request_timeout, metrics, groups }
+    }
+
+    /// Id and trace, and the meaning of the request, which later filters and the handler need.
+    fn begin(&self, request: &mut Request) -> (RequestInfo, Access) {
+        let info = RequestInfo::of(request.method(), request.uri().path(), request.uri().query());
+        request.extensions_mut().insert(info.clone());
+        let audit_id = audit_id::of(request.headers());
+        let peer = request.extensions().get::<Peer>();
+        let trusted = peer.is_some_and(|peer| self.authenticator.is_front_proxy(peer));
+        let route = server_span::route(request);
+        let access = Access {
+            span: server_span::begin(request, route.as_str(), peer, &audit_id, trusted),
+            metrics: self.metrics.clone(),
+            target: self.target(&info),
+            started: Instant::now(),
+            method: request.method().clone(),
+            path: info.path.clone(),
+            client: peer.map(|peer| peer.address.to_string()).unwrap_or_default(),
+            user_agent: request.headers().get(header::USER_AGENT).cloned(),
+            audit_id,
+            user: String::new(),
+            is_routine: is_routine(&info.path),
+            outcome: Outcome::default(),
+        };
+        (info, access)
+    }
+
+    /// In-flight limit, timeout, and what is under both.
+    async fn answer(
+        &self,
+        mut request: Request,
+        next: Next,
+        info: &RequestInfo,
+        access: &mut Access,
+    ) -> Result<Response, Status> {
+        let deadline = access.started + self.request_timeout;
+        let in_flight = self.in_flight.admit(info, deadline)?;
+        request.extensions_mut().insert::<InFlight>(in_flight);
+        let permitted = self.permitted(request, next, info, access);
+        tokio::time::timeout_at(deadline, permitted).await.unwrap_or_else(|_| Err(Status::timeout()))
+    }
+
+    /// Authentication, authorization, answer.
+    async fn permitted(
+        &self,
+        mut request: Request,
+        next: Next,
+        info: &RequestInfo,
+        access: &mut Access,
+    ) -> Result<Response, Status> {
+        let peer = request.extensions().get::<Peer>().cloned();
+        let peer = peer.ok_or_else(|| Status::internal("the connection is unknown", None))?;
+        let user = self.authenticator.authenticate(&peer, request.headers_mut()).await?;
+        access.user.clone_from(&user.name);
+        match self.authorizer.authorize(&user, info).await? {
+            Decision::Allowed => Ok(next.run(request).instrument(tracing::info_span!("answer")).await),
+            Decision::Denied { reason } => Err(Status::forbidden(&user, info, &reason)),
+        }
+    }
+
+    fn target(&self, info: &RequestInfo) -> TargetLabels {
+        let verb = KNOWN_VERBS.into_iter().find(|verb| *verb == info.verb).unwrap_or("other");
+        let named = info.resource.as_ref().and_then(|request| {
+            let group = self.groups.find(&request.group, &request.version)?;
+            Some((group, group.resource(&request.resource)?))
+        });
+        match named {
+            Some((group, resource)) => {
+                TargetLabels { verb, group: group.name.clone(), version: group.version, resource: resource.plural }
+            }
+            None => TargetLabels { verb, ..TargetLabels::default() },
+        }
+    }
+}
+
+/// Probes and scrapes of our own metrics come every few seconds and are told at debug.
+fn is_routine(path: &str) -> bool {
+    let first = path.trim_start_matches('/').split('/').next();
+    matches!(first, Some("livez" | "readyz" | "healthz" | "metrics"))
+}

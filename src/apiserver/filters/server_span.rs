@@ -1,0 +1,91 @@
+//! The server span of a request, in OpenTelemetry's terms.
+
+use axum::extract::{MatchedPath, Request};
+use http::{HeaderMap, HeaderValue, Method, Version, header};
+use tracing::Span;
+use tracing::field::Empty;
+
+use crate::apiserver::Peer;
+use crate::telemetry::traces;
+
+/// A span for `request`. It continues the caller's trace only if the caller is the front proxy:
+/// anybody else could make us trace whatever he likes, and gets a link.
+///
+/// Known before authentication, since a span cannot change its parent after it was entered.
+pub(super) fn begin(
+    request: &Request,
+    route: &str,
+    peer: Option<&Peer>,
+    audit_id: &HeaderValue,
+    trusted: bool,
+) -> Span {
+    let method = method(request.method());
+    let span = tracing::info_span!(
+        "request",
+        otel.name = %format_args!("{method} {route}"),
+        otel.kind = "server",
+        otel.status_code = Empty,
+        http.request.method = method,
+        http.route = route,
+        http.response.status_code = Empty,
+        url.scheme = "https",
+        url.path = request.uri().path(),
+        network.protocol.version = protocol_version(request.version()),
+        client.address = peer.map(|peer| tracing::field::display(peer.address.ip())),
+        user_agent.original = text(request.headers(), &header::USER_AGENT),
+        error.type = Empty,
+        audit_id = audit_id.to_str().unwrap_or_default(),
+    );
+    if trusted {
+        traces::adopt_parent(&span, request.headers());
+    } else {
+        traces::link(&span, request.headers());
+    }
+    span
+}
+
+/// Notes what came of the request. A refusal is the client's affair; only 5xx is an error of ours.
+pub(super) fn end(span: &Span, code: u16) {
+    span.record("http.response.status_code", code);
+    if code >= 500 {
+        span.record("otel.status_code", "ERROR");
+        span.record("error.type", code);
+    }
+}
+
+/// The template of the path that was matched; of an unknown path nothing, so that clients cannot
+/// make up names.
+pub(super) fn route(request: &Request) -> MatchedRoute {
+    MatchedRoute(request.extensions().get::<MatchedPath>().cloned())
+}
+
+/// See [`route`].
+pub(super) struct MatchedRoute(Option<MatchedPath>);
+
+impl MatchedRoute {
+    pub(super) fn as_str(&self) -> &str {
+        self.0.as_ref().map_or("", MatchedPath::as_str)
+    }
+}
+
+/// A header as far as it is text.
+pub(super) fn text<'a>(headers: &'a HeaderMap, name: &http::HeaderName) -> &'a str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+fn method(method: &Method) -> &str {
+    match *method {
+        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE | Method::OPTIONS => {
+            method.as_str()
+        }
+        _ => "_OTHER",
+    }
+}
+
+fn protocol_version(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_2 => "2",
+        Version::HTTP_11 => "1.1",
+        _ => "1.0",
+    }
+}

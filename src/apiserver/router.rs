@@ -1,0 +1,137 @@
+//! Every path we serve, in one list.
+//!
+//! Handlers find out what is asked for from [`RequestInfo`], as the filters before them did, so
+//! that what was allowed is what is answered; the router only tells which handler it is.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{MethodRouter, get};
+use http::{HeaderValue, header};
+
+use crate::apiserver::authn::Authenticate;
+use crate::apiserver::authz::Authorize;
+use crate::apiserver::content::{Api, Content};
+use crate::apiserver::filters::{self, Chain, Limits};
+use crate::apiserver::groups::{ApiGroup, Groups};
+use crate::apiserver::health::{self, Probe};
+use crate::apiserver::metrics::Metrics;
+use crate::apiserver::resources::{node_scrapes, nodes, pods};
+use crate::apiserver::status::Status;
+
+type Shared = State<Arc<Content>>;
+type Routes = Vec<(String, MethodRouter<Arc<Content>>)>;
+
+/// The whole API, with all filters. Every request needs its [`Peer`](crate::apiserver::Peer).
+pub fn router(
+    api: Api,
+    authenticator: Arc<dyn Authenticate>,
+    authorizer: Arc<dyn Authorize>,
+    limits: Limits,
+    metrics: Metrics,
+) -> Router {
+    let groups = Groups::new(&api.group);
+    let routes = routes(&groups);
+    let paths: Vec<_> = routes.iter().map(|(path, _)| path.clone()).collect();
+    let chain = Arc::new(Chain::new(authenticator, authorizer, limits, metrics, groups));
+    routes
+        .into_iter()
+        .fold(Router::new(), |known, (path, method)| known.route(&path, method))
+        .fallback(async || Status::path_not_found())
+        .method_not_allowed_fallback(async || Status::method_not_allowed())
+        .with_state(Arc::new(Content::new(api, &paths)))
+        .layer(middleware::from_fn_with_state(chain, filters::pass))
+}
+
+fn routes(groups: &Groups) -> Routes {
+    let mut routes: Routes = vec![
+        ("/".to_owned(), get(index)),
+        ("/apis".to_owned(), get(api_groups)),
+        ("/apis/{group}".to_owned(), get(api_group)),
+        ("/apis/{group}/{version}".to_owned(), get(api_group)),
+        ("/openapi/v2".to_owned(), get(openapi_v2)),
+        ("/openapi/v3".to_owned(), get(openapi_v3)),
+        ("/openapi/v3/apis/{group}/{version}".to_owned(), get(openapi_v3_of)),
+        ("/version".to_owned(), get(version)),
+        ("/metrics".to_owned(), get(metrics)),
+    ];
+    for (path, probe) in [("/livez", Probe::Livez), ("/readyz", Probe::Readyz), ("/healthz", Probe::Healthz)] {
+        routes.push((path.to_owned(), get(move |content, request| health(probe, content, request))));
+        let one = get(move |content, request| health_check(probe, content, request));
+        routes.push((format!("{path}/{{check}}"), one));
+    }
+    groups.iter().for_each(|group| routes.extend(resource_routes(group)));
+    routes.extend(groups.own().map(|group| (format!("{}/healthz", group.root()), get(own_healthz))));
+    routes
+}
+
+fn resource_routes(group: &ApiGroup) -> impl Iterator<Item = (String, MethodRouter<Arc<Content>>)> {
+    group.resources.iter().flat_map(|resource| {
+        resource.paths().into_iter().map(|path| {
+            let handler = match (resource.plural, path.ends_with("{name}")) {
+                ("nodes", false) => get(nodes::list),
+                ("nodes", true) => get(nodes::get),
+                ("pods", false) => get(pods::list),
+                ("pods", true) => get(pods::get),
+                ("nodescrapes", false) => get(node_scrapes::list),
+                _ => get(node_scrapes::get),
+            };
+            (group.root() + &path, handler)
+        })
+    })
+}
+
+async fn index(State(content): Shared) -> Response {
+    content.index.untagged()
+}
+
+async fn api_groups(State(content): Shared, request: Request) -> Result<Response, Status> {
+    content.discovery.groups(request.headers())
+}
+
+async fn api_group(State(content): Shared, request: Request) -> Result<Response, Status> {
+    content.discovery.below(request.uri().path(), request.headers())
+}
+
+async fn openapi_v2(State(content): Shared, request: Request) -> Response {
+    content.openapi.v2(request.headers())
+}
+
+async fn openapi_v3(State(content): Shared, request: Request) -> Response {
+    content.openapi.v3(request.headers())
+}
+
+async fn openapi_v3_of(State(content): Shared, request: Request) -> Result<Response, Status> {
+    content.openapi.v3_of(request.uri().path(), request.headers())
+}
+
+async fn version(State(content): Shared) -> Response {
+    content.version.untagged()
+}
+
+async fn metrics(State(content): Shared, request: Request) -> Response {
+    let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let (content_type, text) = content.api.exposition.answer(accept);
+    ([(header::CONTENT_TYPE, HeaderValue::from_static(content_type))], text).into_response()
+}
+
+async fn health(probe: Probe, State(content): Shared, request: Request) -> Response {
+    let checks = probe.checks(&content.api.readiness, &content.api.heartbeat);
+    probe.answer(&checks, request.uri().query().unwrap_or_default())
+}
+
+async fn health_check(probe: Probe, State(content): Shared, request: Request) -> Result<Response, Status> {
+    let checks = probe.checks(&content.api.readiness, &content.api.heartbeat);
+    let name = request.uri().path().rsplit('/').next().unwrap_or_default();
+    health::answer_one(&checks, name)
+}
+
+async fn own_healthz(State(content): Shared) -> Result<Response, Status> {
+    health::answer_own_group(&content.api.readiness)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,230 @@
+//! Keeps the index in step with the API server: one list and watch for nodes, one for pods.
+//!
+//! Neither ever gives up, and neither ever empties the index because of trouble: a list is
+//! collected aside and swapped in whole when it is complete, and until then the last known state
+//! is served. Trouble is logged once when it begins and once when it is over.
+//!
+//! ```text
+//!          ┌────────────── 410: the version is too old ───────────────┐
+//!          ▼                                                          │
+//!       list, page by page ──complete──▶ swap in ──▶ watch ──event──▶ apply, delete
+//!          ▲                                          │ ▲
+//!          └── back off ◀── failed                    └─┘ ended, failed: back off, resume
+//! ```
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{Stream, StreamExt};
+use kube::Api;
+use kube::runtime::utils::Backoff;
+use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use crate::cluster::index::Indexed;
+use crate::cluster::intern::Interner;
+use crate::cluster::selector::LabelSelector;
+use crate::cluster::wire::{SlimNode, SlimPod, Wire};
+use crate::cluster::{Cluster, Node, Pod};
+use crate::readiness::Latch;
+
+/// Objects in one page of a list: as client-go, so that no page is more than some megabytes.
+const PAGE_OBJECTS: u32 = 500;
+/// The API server ends a watch after this long; below the 5 minutes after which proxies cut.
+const WATCH_SECONDS: u32 = 290;
+/// A page that has not come after this long never will: the connection is dead.
+const PAGE_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Watches until `stop`. Each latch is released by the first complete list of its resource, and
+/// before that explains the last error.
+///
+/// Only nodes that match `node_selector` are asked for; pods are all asked for.
+pub async fn run(
+    cluster: Arc<Cluster>,
+    client: kube::Client,
+    node_selector: LabelSelector,
+    node_latch: Latch,
+    pod_latch: Latch,
+    stop: CancellationToken,
+) {
+    let interner = Mutex::new(Interner::default());
+    let mut node_config = config();
+    if !node_selector.is_empty() {
+        node_config = node_config.labels(&node_selector.to_string());
+    }
+    let nodes = Follower::<Node>::new(&cluster, &interner, "nodes", node_latch);
+    let pods = Follower::<Pod>::new(&cluster, &interner, "pods", pod_latch);
+    let both = async {
+        tokio::join!(
+            nodes.follow::<SlimNode>(Api::all(client.clone()), node_config),
+            pods.follow::<SlimPod>(Api::all(client.clone()), config())
+        )
+    };
+    // On the heap: two watchers and their connections make a large future.
+    stop.run_until_cancelled(Box::pin(both)).await;
+}
+
+fn config() -> watcher::Config {
+    watcher::Config::default().page_size(PAGE_OBJECTS).timeout(WATCH_SECONDS)
+}
+
+/// Follows one resource.
+struct Follower<'a, T: Indexed> {
+    cluster: &'a Cluster,
+    interner: &'a Mutex<Interner>,
+    resource: &'static str,
+    /// Held until the first complete list.
+    latch: Option<Latch>,
+    /// The list under way, aside of the index; `None` while watching.
+    listed: Option<Vec<Arc<T>>>,
+    /// Whether trouble has been logged and not been over since.
+    lost: bool,
+    backoff: DefaultBackoff,
+}
+
+/// What to do after an event or its absence.
+enum Next {
+    Go,
+    /// The watcher resumes by itself after this long.
+    BackOff(Duration),
+    /// The watcher must begin with a list, after this long.
+    Relist(Duration),
+}
+
+impl<'a, T: Indexed> Follower<'a, T> {
+    fn new(cluster: &'a Cluster, interner: &'a Mutex<Interner>, resource: &'static str, latch: Latch) -> Self {
+        let backoff = DefaultBackoff::default();
+        Self { cluster, interner, resource, latch: Some(latch), listed: None, lost: false, backoff }
+    }
+
+    async fn follow<W: Wire<Object = T>>(mut self, api: Api<W>, config: watcher::Config) {
+        loop {
+            let events = pin!(watcher(api.clone(), config.clone()));
+            let wait = self.until_relist(events).await;
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Takes events until the watcher has to be replaced; how long to wait before that.
+    async fn until_relist<W: Wire<Object = T>>(
+        &mut self,
+        mut events: impl Stream<Item = watcher::Result<Event<W>>> + Unpin,
+    ) -> Duration {
+        loop {
+            let next = match self.next_event(&mut events).await {
+                Ok(Some(Ok(event))) => {
+                    self.take(event);
+                    Next::Go
+                }
+                Ok(Some(Err(error))) => self.fail(&error),
+                Ok(None) => Next::Relist(self.pause()),
+                Err(_elapsed) => {
+                    self.trouble(format!("no page of the list came within {PAGE_TIMEOUT:?}"));
+                    Next::Relist(self.pause())
+                }
+            };
+            match next {
+                Next::Go => {}
+                Next::BackOff(wait) => tokio::time::sleep(wait).await,
+                Next::Relist(wait) => return wait,
+            }
+        }
+    }
+
+    /// Listing has a time limit; a watch may be quiet for as long as nothing changes.
+    async fn next_event<S: Stream + Unpin>(
+        &self,
+        events: &mut S,
+    ) -> Result<Option<S::Item>, tokio::time::error::Elapsed> {
+        if self.listed.is_some() {
+            return tokio::time::timeout(PAGE_TIMEOUT, events.next()).await;
+        }
+        Ok(events.next().await)
+    }
+
+    fn take<W: Wire<Object = T>>(&mut self, event: Event<W>) {
+        match event {
+            Event::Init => self.listed = Some(Vec::new()),
+            Event::InitApply(wire) => {
+                let object = self.read(wire).map(|object| self.cluster.share(object));
+                if let Some(listed) = &mut self.listed {
+                    listed.extend(object);
+                }
+            }
+            Event::InitDone => {
+                self.cluster.replace(self.listed.take().unwrap_or_default());
+                if let Some(latch) = self.latch.take() {
+                    latch.release();
+                }
+                self.recover();
+            }
+            Event::Apply(wire) => {
+                if let Some(object) = self.read(wire) {
+                    self.cluster.apply(object);
+                }
+                self.recover();
+            }
+            Event::Delete(wire) => {
+                if let Some(object) = self.read(wire) {
+                    self.cluster.delete::<T>(object.key());
+                }
+                self.recover();
+            }
+        }
+    }
+
+    fn read<W: Wire<Object = T>>(&self, wire: W) -> Option<T> {
+        wire.into_object(&mut self.interner.lock())
+    }
+
+    fn fail(&mut self, error: &watcher::Error) -> Next {
+        self.trouble(chain(error));
+        let wait = self.pause();
+        // The watcher would ask for the same expired version again and again.
+        match error {
+            watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.code == 410 => Next::Relist(wait),
+            _ => Next::BackOff(wait),
+        }
+    }
+
+    fn trouble(&mut self, error: String) {
+        if !self.lost {
+            self.lost = true;
+            tracing::warn!(resource = self.resource, error, "watch lost; what was last known is kept");
+        }
+        if let Some(latch) = &self.latch {
+            latch.explain(error);
+        }
+    }
+
+    fn recover(&mut self) {
+        self.backoff.reset();
+        if self.lost {
+            self.lost = false;
+            tracing::info!(resource = self.resource, "watch is back");
+        }
+    }
+
+    fn pause(&mut self) -> Duration {
+        self.backoff.next().unwrap_or(PAGE_TIMEOUT)
+    }
+}
+
+/// The error and its causes in one line; a cause that its effect already tells is left out.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let told = error.to_string();
+        if !text.contains(&told) {
+            text = format!("{text}: {told}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+//! Flags: which cluster, behind which Service, under which group.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::config::fault::Faults;
+use crate::config::settings::Service;
+use crate::config::value::{dns_label, dns_subdomain, given};
+
+/// Which cluster is watched and what we are called in it.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Cluster")]
+pub struct ClusterArgs {
+    /// Kubeconfig file of the API server to watch; without it, the one this pod runs under
+    #[arg(long, env = "KUBE_VITALS_KUBECONFIG", value_name = "FILE")]
+    pub kubeconfig: Option<String>,
+
+    /// The Service in front of this process: names its certificate, and finds the APIServices
+    /// whose caBundle it sets
+    #[arg(long, env = "KUBE_VITALS_SERVICE", value_name = "NAMESPACE/NAME", default_value = "custom-api/custom-api")]
+    pub service: String,
+
+    /// Name of our own API group
+    #[arg(long, env = "KUBE_VITALS_API_GROUP", value_name = "GROUP", default_value = "custom.example.com")]
+    pub api_group: String,
+
+    /// Label selector of the nodes that are scraped and served; empty means all
+    #[arg(short = 'l', long, env = "KUBE_VITALS_NODE_SELECTOR", value_name = "SELECTOR", default_value = "")]
+    pub node_selector: String,
+}
+
+impl ClusterArgs {
+    pub(in crate::config) fn kubeconfig(&self, faults: &mut Faults) -> Option<PathBuf> {
+        faults.file("--kubeconfig", given(self.kubeconfig.as_deref()))
+    }
+
+    pub(in crate::config) fn service(&self, faults: &mut Faults) -> Option<Service> {
+        faults.read("--service", &self.service, |typed| {
+            let (namespace, name) =
+                typed.split_once('/').ok_or("must be NAMESPACE/NAME, e.g. custom-api/custom-api")?;
+            Ok(Service { namespace: dns_label(namespace)?, name: dns_label(name)? })
+        })
+    }
+
+    pub(in crate::config) fn api_group(&self, faults: &mut Faults) -> Option<String> {
+        faults.read("--api-group", &self.api_group, |typed| {
+            let group = dns_subdomain(typed)?;
+            if !group.contains('.') {
+                return Err("must hold a dot, e.g. custom.example.com: names without one belong to Kubernetes".into());
+            }
+            if group.ends_with(".k8s.io") || group.ends_with(".kubernetes.io") {
+                return Err("k8s.io and kubernetes.io groups belong to Kubernetes".into());
+            }
+            Ok(group)
+        })
+    }
+}

@@ -1,0 +1,22 @@
+//! Flags and environment as typed in, one file per group of `--help`.
+//!
+//! Everything stays text here, so that clap never stops at the first bad value: each group's
+//! `read` turns its text into settings and notes every fault it meets.
+
+#![expect(clippy::doc_markdown, reason = "the docs of flags are help texts, read on terminals")]
+
+mod cli;
+mod cluster;
+mod delegation;
+mod kubelet;
+mod serving;
+mod shutdown;
+mod telemetry;
+
+pub use cli::{Cli, Command, ServeArgs};
+pub use cluster::ClusterArgs;
+pub use delegation::{AuthenticationArgs, AuthorizationArgs};
+pub use kubelet::KubeletArgs;
+pub use serving::ServingArgs;
+pub use shutdown::ShutdownArgs;
+pub use telemetry::TelemetryArgs;

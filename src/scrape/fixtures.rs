@@ -1,0 +1,181 @@
+//! What the tests of this room share: a node, settings, a kubelet that misbehaves on demand.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
+
+use crate::clock::UnixMillis;
+use crate::cluster::{Address, Labels, Node};
+use crate::config::{AddressKind, KubeletTls, KubeletTrust, Scraping};
+use crate::scrape::KubeletAccess;
+use crate::scrape::access::TokenSource;
+use crate::usage::Uid;
+
+pub(super) fn node(name: &str, hosts: &[&str]) -> Node {
+    let address = |host: &&str| Address { kind: AddressKind::InternalIp, host: (*host).into() };
+    Node {
+        name: name.into(),
+        uid: Uid::parse(name),
+        labels: Labels::default(),
+        created: UnixMillis(0),
+        addresses: hosts.iter().map(address).collect(),
+        kubelet_port: None,
+        ready: true,
+    }
+}
+
+pub(super) fn settings() -> Scraping {
+    Scraping {
+        resolution: Duration::from_secs(15),
+        request_timeout: Duration::from_secs(10),
+        port: 10250,
+        use_node_status_port: false,
+        address_kinds: vec![AddressKind::InternalIp],
+        node_selector: String::new(),
+        in_flight: 100,
+        body_limit_bytes: 64 << 20,
+        tls: KubeletTls { trust: KubeletTrust::Anyone, client_certificate: None },
+    }
+}
+
+/// How a fake kubelet behaves once it has read a request.
+#[derive(Clone, Debug)]
+pub(super) enum Behaviour {
+    /// Sends these bytes and keeps the connection.
+    Send(Vec<u8>),
+    /// Sends these bytes and closes.
+    SendAndClose(Vec<u8>),
+    /// Sends these bytes, then one more each time this passes.
+    Drip(Vec<u8>, Duration),
+    /// Says nothing.
+    Hang,
+    /// Closes without a word.
+    Close,
+}
+
+/// A kubelet made of a TLS port and a behaviour per path.
+pub(super) struct FakeKubelet {
+    pub(super) address: SocketAddr,
+    pub(super) authority: Vec<u8>,
+    pub(super) requests: Arc<Mutex<Vec<String>>>,
+    behaviour: Arc<Mutex<Box<Choose>>>,
+    accepting: JoinHandle<()>,
+}
+
+/// Request head to behaviour.
+type Choose = dyn Fn(&str) -> Behaviour + Send;
+
+impl FakeKubelet {
+    /// Listens on a loopback address, with a certificate for 127.0.0.1.
+    pub(super) async fn start(choose: impl Fn(&str) -> Behaviour + Send + 'static) -> Self {
+        let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let key = rustls::pki_types::PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
+        let tls = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certified.cert.der().clone()], key.into())
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let requests: Arc<Mutex<Vec<String>>> = Arc::default();
+        let behaviour: Arc<Mutex<Box<Choose>>> = Arc::new(Mutex::new(Box::new(choose)));
+        let accepting = tokio::spawn(accept(listener, Arc::new(tls).into(), Arc::clone(&requests), behaviour.clone()));
+        Self { address, authority: certified.cert.der().to_vec(), requests, behaviour, accepting }
+    }
+
+    pub(super) fn become_other(&self, choose: impl Fn(&str) -> Behaviour + Send + 'static) {
+        *self.behaviour.lock() = Box::new(choose);
+    }
+
+    pub(super) fn requests_for(&self, path: &str) -> usize {
+        self.requests.lock().iter().filter(|head| head.contains(path)).count()
+    }
+
+    pub(super) fn access(&self) -> KubeletAccess {
+        KubeletAccess {
+            token: TokenSource::Fixed("secret".to_owned()),
+            authority: vec![self.authority.clone()],
+            ..KubeletAccess::default()
+        }
+    }
+
+    /// Verified TLS to this kubelet's port.
+    pub(super) fn settings(&self) -> Scraping {
+        let tls = KubeletTls { trust: KubeletTrust::Cluster, client_certificate: None };
+        Scraping { port: self.address.port(), tls, ..settings() }
+    }
+}
+
+impl Drop for FakeKubelet {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    tls: TlsAcceptor,
+    requests: Arc<Mutex<Vec<String>>>,
+    behaviour: Arc<Mutex<Box<Choose>>>,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok((socket, _)) = listener.accept().await else { return };
+        let (tls, requests, behaviour) = (tls.clone(), Arc::clone(&requests), Arc::clone(&behaviour));
+        connections.spawn(async move {
+            let Ok(mut stream) = tls.accept(socket).await else { return };
+            while let Some(head) = read_head(&mut stream).await {
+                let next = behaviour.lock()(&head);
+                requests.lock().push(head);
+                if !behave(&mut stream, next).await {
+                    return;
+                }
+            }
+        });
+    }
+}
+
+/// False when the connection is over.
+async fn behave(stream: &mut (impl AsyncWrite + Unpin), behaviour: Behaviour) -> bool {
+    match behaviour {
+        Behaviour::Send(bytes) => stream.write_all(&bytes).await.is_ok(),
+        Behaviour::SendAndClose(bytes) => {
+            let _ = stream.write_all(&bytes).await;
+            let _ = stream.flush().await;
+            false
+        }
+        Behaviour::Drip(bytes, pause) => {
+            let mut alive = stream.write_all(&bytes).await.is_ok();
+            while alive {
+                tokio::time::sleep(pause).await;
+                alive = stream.write_all(b"#").await.is_ok() && stream.flush().await.is_ok();
+            }
+            false
+        }
+        Behaviour::Hang => std::future::pending().await,
+        Behaviour::Close => false,
+    }
+}
+
+async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.ok()?);
+    }
+    String::from_utf8(head).ok()
+}
+
+/// A whole answer.
+pub(super) fn http(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+    let mut answer = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n", body.len()).into_bytes();
+    answer.extend_from_slice(body);
+    answer
+}

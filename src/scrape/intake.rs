@@ -1,0 +1,77 @@
+//! From a body to the store: what came of a scrape is judged here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{Clock, UnixMillis};
+use crate::cluster::Cluster;
+use crate::promtext;
+use crate::store::{Merge, Merged, Store};
+use crate::usage::{Batch, Failure, NodeName, Run, Scrape};
+
+/// A clock that is off by less is a nuisance of old hardware, not a fault.
+const SMALLEST_CLOCK_TOLERANCE: Duration = Duration::from_mins(1);
+
+/// Hands over what kubelets say. Shared by all node tasks.
+#[derive(Clone)]
+pub(super) struct Intake {
+    pub(super) cluster: Arc<Cluster>,
+    pub(super) store: Arc<Store>,
+    pub(super) clock: Clock,
+    pub(super) max_sample_age: Duration,
+}
+
+impl Intake {
+    /// Reads and stores the body of a finished request. The scrape comes back with its outcome.
+    pub(super) fn take(&self, node: &NodeName, body: &[u8], mut scrape: Scrape) -> (Scrape, Merged) {
+        scrape.body_bytes = body.len() as u64;
+        let batch = promtext::kubelet::read(body);
+        scrape.rejected = batch.rejected.clone();
+        if let Some(failure) = self.fault(&batch, scrape.started) {
+            return (self.fail(node, scrape, failure), Merged::default());
+        }
+        let merged = self.record(node, Some(&batch), scrape.clone());
+        (scrape, merged)
+    }
+
+    /// Stores that a scrape failed.
+    pub(super) fn fail(&self, node: &NodeName, mut scrape: Scrape, failure: Failure) -> Scrape {
+        scrape.outcome = Err(failure);
+        self.record(node, None, scrape.clone());
+        scrape
+    }
+
+    /// Stores the kubelet's own rates; false if some run still has none, or the body is no summary.
+    pub(super) fn take_rates(&self, node: &NodeName, body: &[u8]) -> bool {
+        match promtext::summary::read(body) {
+            Ok(summary) => self.store.offer_kubelet_rates(node, &summary),
+            Err(error) => {
+                tracing::debug!(%node, %error, "the kubelet's summary cannot be read");
+                return false;
+            }
+        }
+        let snapshot = self.store.snapshot();
+        let Some(record) = snapshot.node(node) else { return false };
+        let containers = record.pods().iter().flat_map(|pod| record.containers(pod)).map(|container| &container.run);
+        !record.node.iter().chain(containers).any(Run::awaits_rate)
+    }
+
+    fn fault(&self, batch: &Batch<'_>, asked: UnixMillis) -> Option<Failure> {
+        if batch.is_empty() {
+            let garbage = batch.rejected.count > 0;
+            return Some(if garbage { Failure::Garbage(batch.rejected.clone()) } else { Failure::NotReadyYet });
+        }
+        let tolerance = self.max_sample_age.max(SMALLEST_CLOCK_TOLERANCE);
+        batch.clock_skew(asked, tolerance).map(Failure::ClockSkew)
+    }
+
+    fn record(&self, node: &NodeName, batch: Option<&Batch<'_>>, scrape: Scrape) -> Merged {
+        let view = self.cluster.view();
+        let on_this_node = |namespace: &str, name: &str| {
+            let pod = view.pod_named(namespace, name)?;
+            (pod.node.as_ref() == Some(node)).then(|| (pod.key.clone(), pod.uid))
+        };
+        let rules = Merge { pod: &on_this_node, oldest: self.clock.now() - self.max_sample_age };
+        self.store.record(node, batch, scrape, &rules)
+    }
+}

@@ -1,0 +1,155 @@
+//! One request against a kubelet that does whatever a kubelet, or something in its place, can do.
+
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::config::{KubeletTls, KubeletTrust};
+use crate::scrape::fixtures::{Behaviour, FakeKubelet, http};
+
+const SHORT: Duration = Duration::from_millis(400);
+
+async fn kubelet(behaviour: Behaviour) -> FakeKubelet {
+    FakeKubelet::start(move |_| behaviour.clone()).await
+}
+
+async fn ask_with(kubelet: &FakeKubelet, settings: &Scraping) -> Result<Vec<u8>, Failure> {
+    let kubelets = Kubelets::build(settings, kubelet.access()).unwrap();
+    kubelets.ask(&[kubelet.address.to_string()], &mut 0, Page::Resource).await
+}
+
+async fn ask(kubelet: &FakeKubelet) -> Result<Vec<u8>, Failure> {
+    ask_with(kubelet, &Scraping { request_timeout: SHORT, body_limit_bytes: 1000, ..kubelet.settings() }).await
+}
+
+async fn failure(behaviour: Behaviour) -> Failure {
+    ask(&kubelet(behaviour).await).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_good_answer_is_its_body_and_the_connection_is_kept() {
+    let kubelet = kubelet(Behaviour::Send(http("200 OK", "", b"metric 1\n"))).await;
+    let kubelets = Kubelets::build(&kubelet.settings(), kubelet.access()).unwrap();
+    let addresses = [kubelet.address.to_string()];
+    for page in [Page::Resource, Page::Summary] {
+        assert_eq!(kubelets.ask(&addresses, &mut 0, page).await.unwrap(), b"metric 1\n");
+    }
+    let heads = kubelet.requests.lock().clone();
+    assert!(heads[0].starts_with("GET /metrics/resource HTTP/1.1\r\n"), "{heads:?}");
+    assert!(heads[1].starts_with("GET /stats/summary?only_cpu_and_memory=true HTTP/1.1\r\n"), "{heads:?}");
+    let head = heads[0].to_lowercase();
+    assert!(head.contains("authorization: bearer secret\r\n") && head.contains("accept-encoding: identity\r\n"));
+}
+
+#[tokio::test]
+async fn a_chunked_answer_is_put_together() {
+    let chunks = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n";
+    assert_eq!(ask(&kubelet(Behaviour::Send(chunks.to_vec())).await).await.unwrap(), b"abc");
+}
+
+#[tokio::test]
+async fn silence_and_slow_drips_end_in_time() {
+    let begun = tokio::time::Instant::now();
+    assert_eq!(failure(Behaviour::Hang).await, Failure::Timeout(SHORT));
+    let endless = b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n".to_vec();
+    assert_eq!(failure(Behaviour::Drip(endless, SHORT / 8)).await, Failure::Timeout(SHORT));
+    assert!(begun.elapsed() < SHORT * 4);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_off_is_truncated() {
+    let half = b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\nhalf".to_vec();
+    assert!(matches!(failure(Behaviour::SendAndClose(half)).await, Failure::Truncated(_)));
+    let chunk = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhalf".to_vec();
+    assert!(matches!(failure(Behaviour::SendAndClose(chunk)).await, Failure::Truncated(_)));
+    assert!(matches!(failure(Behaviour::Close).await, Failure::Truncated(_)));
+    let no_http = b"\x00\x01\x02 certainly no HTTP\r\n\r\n".to_vec();
+    assert!(matches!(failure(Behaviour::SendAndClose(no_http)).await, Failure::Truncated(_)));
+}
+
+#[tokio::test]
+async fn refusals_redirects_and_errors_are_told_apart() {
+    assert_eq!(failure(Behaviour::Send(http("401 Unauthorized", "", b""))).await, Failure::Unauthorized);
+    assert_eq!(failure(Behaviour::Send(http("403 Forbidden", "", b""))).await, Failure::Forbidden);
+    assert_eq!(failure(Behaviour::Send(http("500 Oh", "", b"no"))).await, Failure::Status(500));
+    let elsewhere = http("302 Found", "Location: https://127.0.0.1:1/\r\n", b"");
+    assert_eq!(failure(Behaviour::Send(elsewhere)).await, Failure::Status(302));
+}
+
+#[tokio::test]
+async fn a_body_over_the_cap_is_refused_whether_its_length_is_told_or_not() {
+    let told = b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n".to_vec();
+    assert_eq!(failure(Behaviour::Send(told)).await, Failure::BodyTooLarge(1000));
+    let mut untold = b"HTTP/1.1 200 OK\r\n\r\n".to_vec();
+    untold.resize(5000, b'#');
+    assert_eq!(failure(Behaviour::SendAndClose(untold)).await, Failure::BodyTooLarge(1000));
+    assert_eq!(ask(&kubelet(Behaviour::Send(http("200 OK", "", &[b'#'; 1000]))).await).await.unwrap().len(), 1000);
+}
+
+#[tokio::test]
+async fn a_coding_that_was_not_asked_for_is_refused_unread() {
+    let gzip = http("200 OK", "Content-Encoding: gzip\r\n", b"\x1f\x8b");
+    assert_eq!(failure(Behaviour::Send(gzip)).await, Failure::Encoding("gzip".to_owned()));
+}
+
+#[tokio::test]
+async fn a_foreign_certificate_is_refused_as_such_unless_anyone_is_trusted() {
+    let kubelet = kubelet(Behaviour::Send(http("200 OK", "", b"x 1\n"))).await;
+    let other = self::kubelet(Behaviour::Hang).await;
+    let addresses = [kubelet.address.to_string()];
+    let foreign = Kubelets::build(&kubelet.settings(), other.access()).unwrap();
+    let failure = foreign.ask(&addresses, &mut 0, Page::Resource).await.unwrap_err();
+    assert!(matches!(failure, Failure::Tls(_)), "{failure:?}");
+    assert_eq!(kubelet.requests_for("/"), 0, "no token was sent");
+
+    let tls = KubeletTls { trust: KubeletTrust::Anyone, client_certificate: None };
+    let anyone = Kubelets::build(&Scraping { tls, ..kubelet.settings() }, other.access()).unwrap();
+    assert!(anyone.ask(&addresses, &mut 0, Page::Resource).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_certificate_of_another_name_is_refused() {
+    let kubelet = kubelet(Behaviour::Hang).await;
+    let kubelets = Kubelets::build(&kubelet.settings(), kubelet.access()).unwrap();
+    let by_name = [format!("localhost:{}", kubelet.address.port())];
+    let failure = kubelets.ask(&by_name, &mut 0, Page::Resource).await.unwrap_err();
+    assert!(matches!(failure, Failure::Tls(_)), "{failure:?}");
+}
+
+#[tokio::test]
+async fn the_next_address_is_asked_when_the_first_refuses_or_swallows_connections() {
+    let kubelet = kubelet(Behaviour::Send(http("200 OK", "", b"x 1\n"))).await;
+    // Bound and dropped: nobody listens there. Bound and never accepted: nobody shakes hands there.
+    let refusing = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let swallowing = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    for dead in [refusing, swallowing.local_addr().unwrap()] {
+        let settings = Scraping { request_timeout: SHORT, ..kubelet.settings() };
+        let kubelets = Kubelets::build(&settings, kubelet.access()).unwrap();
+        let addresses = [dead.to_string(), kubelet.address.to_string()];
+        let mut asked = 0;
+        assert!(kubelets.ask(&addresses, &mut asked, Page::Resource).await.is_ok());
+        assert_eq!(asked, 1);
+        kubelets.ask(&addresses, &mut asked, Page::Resource).await.unwrap();
+        assert_eq!(asked, 1, "the address that works is asked first from then on");
+    }
+}
+
+#[tokio::test]
+async fn nobody_listening_is_a_failed_connection() {
+    let kubelet = kubelet(Behaviour::Hang).await;
+    let refusing = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
+    let kubelets = Kubelets::build(&kubelet.settings(), kubelet.access()).unwrap();
+    let failure = kubelets.ask(&[refusing], &mut 0, Page::Resource).await.unwrap_err();
+    assert!(matches!(&failure, Failure::Connect(cause) if cause.contains("refused")), "{failure:?}");
+    let nonsense = kubelets.ask(&["not a host:1".to_owned()], &mut 0, Page::Resource).await.unwrap_err();
+    assert!(matches!(nonsense, Failure::Connect(_)), "{nonsense:?}");
+}
+
+#[tokio::test]
+async fn trust_without_an_authority_is_refused_at_start() {
+    let kubelet = kubelet(Behaviour::Hang).await;
+    let nobody = KubeletAccess::default();
+    assert!(matches!(Kubelets::build(&kubelet.settings(), nobody), Err(Error::NoAuthority)));
+    let tls = KubeletTls { trust: KubeletTrust::File("/nonexistent".into()), client_certificate: None };
+    let settings = Scraping { tls, ..kubelet.settings() };
+    assert!(matches!(Kubelets::build(&settings, kubelet.access()), Err(Error::Read { .. })));
+}

@@ -1,0 +1,158 @@
+//! What scraping tells of itself.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use crate::usage::Outcome;
+
+/// From one millisecond on a quiet network to the longest time-out in use.
+const DURATION_BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 10.0];
+/// The outcome of a good scrape, beside the reasons of failures.
+const SUCCESS: &str = "Success";
+
+/// All metrics of the room.
+#[derive(Clone, Debug)]
+pub(super) struct Metrics {
+    /// Scrapes finished, by outcome
+    scrapes: Family<OutcomeLabel, Counter>,
+    /// Requests for the kubelets' own rates, by outcome
+    summaries: Family<OutcomeLabel, Counter>,
+    /// Time of one scrape, connection to last byte, in seconds
+    pub(super) duration_seconds: Histogram,
+    /// Bytes of bodies received from kubelets
+    pub(super) body_bytes: Counter,
+    /// Lines refused in otherwise good bodies
+    pub(super) rejected_lines: Counter,
+    /// Samples dropped because they were older than what is known, or too old to be served
+    pub(super) old_samples: Counter,
+    /// Containers skipped because their pod does not exist on the node
+    pub(super) skipped_containers: Counter,
+    /// Scrapes under way
+    pub(super) in_flight: Gauge,
+    /// Nodes by what came of their last scrape
+    nodes: Family<StateLabel, Gauge>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabel {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StateLabel {
+    state: &'static str,
+}
+
+impl Metrics {
+    /// Registers all of them; the registry adds the product's prefix.
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            scrapes: Family::default(),
+            summaries: Family::default(),
+            duration_seconds: Histogram::new(DURATION_BUCKETS),
+            body_bytes: Counter::default(),
+            rejected_lines: Counter::default(),
+            old_samples: Counter::default(),
+            skipped_containers: Counter::default(),
+            in_flight: Gauge::default(),
+            nodes: Family::default(),
+        };
+        let Self { scrapes, summaries, duration_seconds, body_bytes, rejected_lines, .. } = metrics.clone();
+        let Self { old_samples, skipped_containers, in_flight, nodes, .. } = metrics.clone();
+        registry.register("scrapes", "Scrapes finished, by outcome", scrapes);
+        registry.register("summaries", "Requests for the kubelets' own rates, by outcome", summaries);
+        let help = "Time of one scrape, connection to last byte, in seconds";
+        registry.register("scrape_duration_seconds", help, duration_seconds);
+        registry.register("scrape_body_bytes", "Bytes of bodies received from kubelets", body_bytes);
+        registry.register("rejected_lines", "Lines refused in otherwise good bodies", rejected_lines);
+        let help = "Samples dropped because they were older than what is known, or too old to be served";
+        registry.register("old_samples", help, old_samples);
+        let help = "Containers skipped because their pod does not exist on the node";
+        registry.register("skipped_containers", help, skipped_containers);
+        registry.register("scrapes_in_flight", "Scrapes under way", in_flight);
+        registry.register("nodes", "Nodes by what came of their last scrape", nodes);
+        metrics
+    }
+
+    /// Counts a finished scrape.
+    pub(super) fn count_scrape(&self, outcome: &Outcome) {
+        self.scrapes.get_or_create(&OutcomeLabel { outcome: word(outcome) }).inc();
+    }
+
+    /// Counts a finished request for rates.
+    pub(super) fn count_summary(&self, outcome: &Outcome) {
+        self.summaries.get_or_create(&OutcomeLabel { outcome: word(outcome) }).inc();
+    }
+
+    /// Counts a node as not tried yet, until it changes or is dropped.
+    pub(super) fn node(&self) -> NodeState {
+        let state = NodeState { nodes: self.nodes.clone(), state: "new" };
+        state.gauge().inc();
+        state
+    }
+}
+
+/// One node's place in the gauge; leaves it when dropped.
+#[derive(Debug)]
+pub(super) struct NodeState {
+    nodes: Family<StateLabel, Gauge>,
+    state: &'static str,
+}
+
+impl NodeState {
+    /// Moves the node to where `outcome` puts it.
+    pub(super) fn set(&mut self, outcome: &Outcome) {
+        let state = if outcome.is_ok() { "fresh" } else { "failing" };
+        if state != self.state {
+            self.gauge().dec();
+            self.state = state;
+            self.gauge().inc();
+        }
+    }
+
+    fn gauge(&self) -> Gauge {
+        self.nodes.get_or_create_owned(&StateLabel { state: self.state })
+    }
+}
+
+impl Drop for NodeState {
+    fn drop(&mut self) {
+        self.gauge().dec();
+    }
+}
+
+fn word(outcome: &Outcome) -> &'static str {
+    outcome.as_ref().err().map_or(SUCCESS, crate::usage::Failure::reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::usage::Failure;
+
+    #[test]
+    fn nodes_move_between_states_and_leave_them() {
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry);
+        let mut one = metrics.node();
+        let other = metrics.node();
+        one.set(&Err(Failure::Unauthorized));
+        one.set(&Ok(()));
+        drop(other);
+        metrics.count_scrape(&Err(Failure::Unauthorized));
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        for line in [
+            "nodes{state=\"fresh\"} 1",
+            "nodes{state=\"failing\"} 0",
+            "nodes{state=\"new\"} 0",
+            "scrapes_total{outcome=\"Unauthorized\"} 1",
+        ] {
+            assert!(text.contains(line), "{line} in:\n{text}");
+        }
+    }
+}

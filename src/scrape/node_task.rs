@@ -1,0 +1,240 @@
+//! The life of one node: asked when its agenda says so, until the task is aborted.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::time::{Duration, Instant};
+use tracing::{Instrument, Span, field};
+
+use crate::cluster::Node;
+use crate::config::Scraping;
+use crate::scrape::address::addresses;
+use crate::scrape::intake::Intake;
+use crate::scrape::kubelet::{Kubelets, Page};
+use crate::scrape::metrics::{Metrics, NodeState};
+use crate::scrape::plan::{Agenda, Rhythm};
+use crate::store::Merged;
+use crate::usage::{Failure, NodeName, Outcome, Scrape};
+
+/// Larger bodies take more than a millisecond to read: not on a thread that serves requests.
+const INLINE_BODY_BYTES: usize = 1 << 20;
+/// A kubelet that refuses its summary will hardly change its mind, but rights can be granted.
+const REFUSED_SUMMARY_PAUSE: Duration = Duration::from_hours(1);
+
+/// What all node tasks share.
+pub(super) struct Shared {
+    pub(super) settings: Scraping,
+    pub(super) kubelets: Kubelets,
+    pub(super) intake: Intake,
+    pub(super) permits: Semaphore,
+    pub(super) metrics: Metrics,
+}
+
+/// One node's task.
+pub(super) struct NodeTask {
+    shared: Arc<Shared>,
+    name: NodeName,
+    agenda: Agenda,
+    poke: Arc<Notify>,
+    state: NodeState,
+    /// Reason of the last failure; `None` after a success and before the first scrape.
+    failing: Option<&'static str>,
+    dial: Dial,
+    no_summary_before: Option<Instant>,
+}
+
+/// Where to call: worked out once for each change of the node.
+#[derive(Default)]
+struct Dial {
+    node: Option<Arc<Node>>,
+    addresses: Vec<String>,
+    /// The one that answered last, which is asked first.
+    working: usize,
+}
+
+impl NodeTask {
+    /// A task that first asks at `first` and looks at its agenda again when poked.
+    pub(super) fn new(shared: Arc<Shared>, rhythm: Rhythm, name: NodeName, first: Instant, poke: Arc<Notify>) -> Self {
+        let state = shared.metrics.node();
+        let agenda = Agenda::new(rhythm, name.as_str(), first);
+        Self { shared, name, agenda, poke, state, failing: None, dial: Dial::default(), no_summary_before: None }
+    }
+
+    /// Runs until aborted; drops `first_try` when the node has been asked once.
+    pub(super) async fn run(mut self, first_try: Option<mpsc::Sender<Infallible>>) {
+        tokio::time::sleep_until(self.agenda.due()).await;
+        self.contact().await;
+        drop(first_try);
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep_until(self.agenda.due()) => self.contact().await,
+                () = self.poke.notified() => self.agenda.container_started(Instant::now()),
+            }
+        }
+    }
+
+    /// One scrape, and the kubelet's own rates if runs wait for one.
+    async fn contact(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        // Never closed: the semaphore lives as long as the tasks.
+        let Ok(_permit) = shared.permits.acquire().await else { return };
+        self.agenda.begin(Instant::now());
+        let _in_flight = InFlight::enter(&shared.metrics);
+        let span = tracing::info_span!(
+            target: "kube_vitals::scrape", parent: None, "scrape",
+            otel.kind = "client", otel.status_code = field::Empty,
+            node = %self.name, server.address = field::Empty, outcome = field::Empty,
+        );
+        async {
+            let Some(merged) = self.scrape().await else { return };
+            if self.agenda.succeeded(Instant::now(), merged.new_runs > 0, merged.awaiting_rate) {
+                self.ask_for_rates().await;
+            }
+        }
+        .instrument(span)
+        .await;
+    }
+
+    /// `None` if it failed.
+    async fn scrape(&mut self) -> Option<Merged> {
+        let shared = Arc::clone(&self.shared);
+        let known = self.dial.turn_to(shared.intake.cluster.view().node(self.name.as_str()), &shared.settings);
+        if !known {
+            self.agenda.failed(Instant::now());
+            return None;
+        }
+        let begun = Instant::now();
+        let started = shared.intake.clock.now();
+        let mut asked = self.dial.working;
+        let answer = self.ask(&mut asked, Page::Resource).await;
+        let address = self.dial.addresses.get(asked).cloned().unwrap_or_default();
+        Span::current().record("server.address", &address);
+        let scrape = Scrape {
+            started,
+            duration: begun.elapsed(),
+            body_bytes: 0,
+            address,
+            rejected: crate::usage::Rejected::default(),
+            outcome: Ok(()),
+        };
+        let (scrape, merged) = match answer {
+            Ok(body) => take(&shared.intake, &self.name, body, scrape).await,
+            Err(failure) => (shared.intake.fail(&self.name, scrape, failure), Merged::default()),
+        };
+        self.dial.working = if scrape.outcome.is_ok() { asked } else { 0 };
+        self.settle(&scrape, merged);
+        if scrape.outcome.is_err() {
+            self.agenda.failed(Instant::now());
+        }
+        scrape.outcome.is_ok().then_some(merged)
+    }
+
+    async fn ask(&self, asked: &mut usize, page: Page) -> Result<Vec<u8>, Failure> {
+        if self.dial.addresses.is_empty() {
+            return Err(Failure::NoAddress(format!("{:?}", self.shared.settings.address_kinds)));
+        }
+        self.shared.kubelets.ask(&self.dial.addresses, asked, page).await
+    }
+
+    /// The kubelet's own rates make usage of runs that have but one sample.
+    async fn ask_for_rates(&mut self) {
+        let now = Instant::now();
+        if self.no_summary_before.is_some_and(|until| now < until) {
+            return self.agenda.rates_missing(now, true);
+        }
+        let mut asked = self.dial.working;
+        let answer = self.ask(&mut asked, Page::Summary).await;
+        let now = Instant::now();
+        self.shared.metrics.count_summary(&answer.as_ref().map(|_| ()).map_err(Clone::clone));
+        match answer {
+            Ok(body) => {
+                self.no_summary_before = None;
+                if !self.shared.intake.take_rates(&self.name, &body) {
+                    self.agenda.rates_missing(now, false);
+                }
+            }
+            Err(failure) => {
+                if matches!(failure, Failure::Forbidden | Failure::Status(404)) {
+                    self.no_summary_before = Some(now + REFUSED_SUMMARY_PAUSE);
+                }
+                tracing::debug!(node = %self.name, %failure, "no rates from the kubelet");
+                self.agenda.rates_missing(now, true);
+            }
+        }
+    }
+
+    /// Counts and, when the kind of outcome changes, tells it.
+    fn settle(&mut self, scrape: &Scrape, merged: Merged) {
+        let metrics = &self.shared.metrics;
+        metrics.count_scrape(&scrape.outcome);
+        metrics.duration_seconds.observe(scrape.duration.as_secs_f64());
+        metrics.body_bytes.inc_by(scrape.body_bytes);
+        metrics.rejected_lines.inc_by(scrape.rejected.count.into());
+        metrics.old_samples.inc_by(merged.too_old.into());
+        metrics.skipped_containers.inc_by(merged.skipped.into());
+        self.state.set(&scrape.outcome);
+        self.tell(&scrape.outcome, &scrape.address);
+    }
+
+    fn tell(&mut self, outcome: &Outcome, address: &str) {
+        let reason = outcome.as_ref().err().map(Failure::reason);
+        let span = Span::current();
+        span.record("outcome", reason.unwrap_or("Success"));
+        if reason.is_some() {
+            span.record("otel.status_code", "ERROR");
+        }
+        if reason == self.failing {
+            return;
+        }
+        self.failing = reason;
+        match outcome {
+            Ok(()) => tracing::info!(parent: None, node = %self.name, address, "scraped again"),
+            Err(failure) => {
+                let reason = failure.reason();
+                tracing::warn!(parent: None, node = %self.name, address, reason, %failure, "cannot scrape");
+            }
+        }
+    }
+}
+
+/// Reads a body where it does no harm.
+async fn take(intake: &Intake, node: &NodeName, body: Vec<u8>, scrape: Scrape) -> (Scrape, Merged) {
+    if body.len() <= INLINE_BODY_BYTES {
+        return intake.take(node, &body, scrape);
+    }
+    let (intake, node) = (intake.clone(), node.clone());
+    match tokio::task::spawn_blocking(move || intake.take(&node, &body, scrape)).await {
+        Ok(taken) => taken,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // The runtime is shutting down, and this task with it.
+        Err(_) => std::future::pending().await,
+    }
+}
+
+impl Dial {
+    /// Follows the node's addresses; false if there is no such node any more.
+    fn turn_to(&mut self, node: Option<&Arc<Node>>, settings: &Scraping) -> bool {
+        let Some(node) = node else { return false };
+        if !self.node.as_ref().is_some_and(|known| Arc::ptr_eq(known, node)) {
+            *self = Self { addresses: addresses(node, settings), node: Some(Arc::clone(node)), working: 0 };
+        }
+        true
+    }
+}
+
+/// Counted as under way until dropped, however the scrape ends.
+struct InFlight<'a>(&'a Metrics);
+
+impl<'a> InFlight<'a> {
+    fn enter(metrics: &'a Metrics) -> Self {
+        metrics.in_flight.inc();
+        Self(metrics)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.dec();
+    }
+}

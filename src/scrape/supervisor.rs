@@ -1,0 +1,189 @@
+//! One task per node, as nodes come and go.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::registry::Registry;
+use tokio::sync::{Notify, Semaphore, broadcast, mpsc};
+use tokio::task::{AbortHandle, JoinError, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::cluster::{Cluster, View};
+use crate::config::Scraping;
+use crate::readiness::{Heartbeat, Latch};
+use crate::scrape::intake::Intake;
+use crate::scrape::kubelet::Kubelets;
+use crate::scrape::metrics::Metrics;
+use crate::scrape::node_task::{NodeTask, Shared};
+use crate::scrape::plan::Rhythm;
+use crate::scrape::{Error, KubeletAccess};
+use crate::store::Store;
+use crate::usage::{NodeName, Uid};
+
+/// How soon a new node is noticed; a look at an unchanged cluster costs next to nothing.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+
+/// The scraper, built but not running.
+pub struct Scraper {
+    shared: Arc<Shared>,
+}
+
+impl Scraper {
+    /// Reads certificates and token, registers metrics.
+    ///
+    /// # Errors
+    /// When the settings or the files they name cannot be used.
+    pub fn build(
+        settings: &Scraping,
+        max_sample_age: Duration,
+        access: KubeletAccess,
+        cluster: Arc<Cluster>,
+        store: Arc<Store>,
+        clock: Clock,
+        registry: &mut Registry,
+    ) -> Result<Self, Error> {
+        let shared = Shared {
+            settings: settings.clone(),
+            kubelets: Kubelets::build(settings, access)?,
+            intake: Intake { cluster, store, clock, max_sample_age },
+            permits: Semaphore::new(settings.in_flight.clamp(1, Semaphore::MAX_PERMITS)),
+            metrics: Metrics::register(registry),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Scrapes until `stop`. `first_round` is released when every node known at the start has been
+    /// tried once, or after one resolution.
+    pub async fn run(self, heartbeat: Heartbeat, first_round: Latch, stop: CancellationToken) {
+        // Tasks are aborted when their set is dropped, which is here.
+        stop.run_until_cancelled(self.supervise(heartbeat, first_round)).await;
+    }
+
+    async fn supervise(self, heartbeat: Heartbeat, first_round: Latch) {
+        let mut starts = self.shared.intake.cluster.subscribe_starts();
+        let mut look = tokio::time::interval(LOOK_INTERVAL);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // Before all pods are known, a scrape's containers would belong to nobody.
+        while !self.shared.intake.cluster.view().is_complete() {
+            look.tick().await;
+            heartbeat.beat();
+        }
+        let rhythm = Rhythm { epoch: Instant::now(), resolution: self.shared.settings.resolution };
+        let mut nodes =
+            Nodes { shared: self.shared, rhythm, running: HashMap::new(), tasks: JoinSet::new(), seen: None };
+        let (first_tries, all_tried) = mpsc::channel(1);
+        nodes.follow(Some(&first_tries));
+        drop(first_tries);
+        let deadline = Instant::now() + rhythm.resolution;
+        let mut first_round = FirstRound { latch: Some(first_round), all_tried, deadline };
+        loop {
+            tokio::select! {
+                _ = look.tick() => {
+                    heartbeat.beat();
+                    nodes.follow(None);
+                    first_round.look();
+                }
+                start = starts.recv() => nodes.poke(start),
+                Some(ended) = nodes.tasks.join_next_with_id() => nodes.ended(ended),
+            }
+        }
+    }
+}
+
+/// Over when every first try has dropped its sender, or at the deadline.
+struct FirstRound {
+    latch: Option<Latch>,
+    all_tried: mpsc::Receiver<Infallible>,
+    deadline: Instant,
+}
+
+impl FirstRound {
+    /// Releases the latch if the round is over.
+    fn look(&mut self) {
+        let all_tried = self.all_tried.try_recv() == Err(mpsc::error::TryRecvError::Disconnected);
+        if (all_tried || Instant::now() >= self.deadline)
+            && let Some(latch) = self.latch.take()
+        {
+            latch.release();
+        }
+    }
+}
+
+/// The tasks that run.
+struct Nodes {
+    shared: Arc<Shared>,
+    rhythm: Rhythm,
+    running: HashMap<NodeName, Running>,
+    tasks: JoinSet<()>,
+    /// The revision of the cluster's nodes that the tasks follow.
+    seen: Option<u64>,
+}
+
+struct Running {
+    uid: Uid,
+    poke: Arc<Notify>,
+    task: AbortHandle,
+}
+
+impl Nodes {
+    /// Begins and ends tasks so that each node of the cluster has one.
+    fn follow(&mut self, first_tries: Option<&mpsc::Sender<Infallible>>) {
+        let view = self.shared.intake.cluster.view();
+        if self.seen == Some(view.nodes_revision()) {
+            return;
+        }
+        self.seen = Some(view.nodes_revision());
+        for (name, running) in &self.running {
+            // A task that ends is taken off when it has ended, and its node begun anew if it came back.
+            if view.node(name.as_str()).is_none_or(|node| node.uid != running.uid) {
+                running.task.abort();
+            }
+        }
+        self.begin_missing(&view, first_tries);
+    }
+
+    fn begin_missing(&mut self, view: &View, first_tries: Option<&mpsc::Sender<Infallible>>) {
+        let missing: Vec<_> = view.nodes().filter(|node| !self.running.contains_key(node.name.as_str())).collect();
+        for node in &missing {
+            let name = node.name.clone();
+            let poke = Arc::new(Notify::new());
+            let first = Instant::now() + self.rhythm.first_contact(name.as_str(), missing.len());
+            let task = NodeTask::new(Arc::clone(&self.shared), self.rhythm, name.clone(), first, Arc::clone(&poke));
+            let task = self.tasks.spawn(task.run(first_tries.cloned()));
+            self.running.insert(name, Running { uid: node.uid, poke, task });
+        }
+    }
+
+    /// A container began to run somewhere. Pokes that were lost cost early scrapes only.
+    fn poke(&self, start: Result<NodeName, broadcast::error::RecvError>) {
+        if let Some(running) = start.ok().and_then(|node| self.running.get(node.as_str())) {
+            running.poke.notify_one();
+        }
+    }
+
+    /// A task is over: aborted because its node left, or by a panic, after which it begins anew.
+    fn ended(&mut self, ended: Result<(tokio::task::Id, ()), JoinError>) {
+        let id = match &ended {
+            Ok((id, ())) => *id,
+            Err(error) => error.id(),
+        };
+        let Some(name) = self.running.iter().find(|(_, running)| running.task.id() == id).map(|(name, _)| name.clone())
+        else {
+            return;
+        };
+        self.running.remove(name.as_str());
+        // Looked at again with the next tick, whatever the revision.
+        self.seen = None;
+        match ended {
+            Err(error) if error.is_panic() => tracing::error!(node = %name, "the node's task panicked; it begins anew"),
+            _ => self.shared.intake.store.forget(&name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

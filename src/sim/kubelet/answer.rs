@@ -1,0 +1,140 @@
+//! A request to a kubelet and its answer.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use http::{Request, Response, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+
+use super::resource::Quirks;
+use super::{broken, resource, summary};
+use crate::clock::Clock;
+use crate::sim::certificates::Trust;
+use crate::sim::{Fault, Faults, SimNode, World};
+
+/// A body that may break off.
+pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8; escaping=underscores");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// What the kubelets of all nodes share.
+pub(super) struct Kubelets {
+    world: Arc<World>,
+    faults: Arc<Faults>,
+    clock: Clock,
+    tokens: Vec<String>,
+    started: HeaderValue,
+    requests: Vec<AtomicU64>,
+}
+
+/// Tokens stay out of logs.
+impl fmt::Debug for Kubelets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kubelets").finish_non_exhaustive()
+    }
+}
+
+impl Kubelets {
+    pub(super) fn new(world: Arc<World>, faults: Arc<Faults>, clock: Clock, tokens: Vec<String>) -> Self {
+        let requests = (0..world.scenario().nodes).map(|_| AtomicU64::new(0)).collect();
+        let started = HeaderValue::from(clock.now().0 / 1000);
+        Self { world, faults, clock, tokens, started, requests }
+    }
+
+    pub(super) fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// How many kubelets there are.
+    pub(super) const fn count(&self) -> usize {
+        self.requests.len()
+    }
+
+    pub(super) fn fault(&self, node: u32) -> Option<Fault> {
+        self.faults.of(node)
+    }
+
+    pub(super) fn requests(&self, node: u32) -> u64 {
+        let counter = usize::try_from(node).ok().and_then(|index| self.requests.get(index));
+        counter.map_or(0, |counter| counter.load(Ordering::Relaxed))
+    }
+
+    /// Answers one request; an error cuts the connection.
+    pub(super) async fn answer<B>(
+        &self,
+        node: &SimNode,
+        shown: Trust,
+        request: Request<B>,
+    ) -> io::Result<Response<Body>> {
+        if let Some(counter) = usize::try_from(node.index).ok().and_then(|index| self.requests.get(index)) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+        let fault = self.fault(node.index);
+        // These two are faults of a connection: one that is older than the fault has to go.
+        if fault == Some(Fault::Reset) || (fault == Some(Fault::WrongCertificate)) != (shown == Trust::Foreign) {
+            return Err(io::Error::from(io::ErrorKind::ConnectionReset));
+        }
+        if !self.accepts(&request) {
+            return Ok(status(StatusCode::UNAUTHORIZED));
+        }
+        match fault {
+            Some(fault) => broken::answer(fault, || self.healthy(node, &request, quirks(fault))).await,
+            None => Ok(self.healthy(node, &request, Quirks::default())),
+        }
+    }
+
+    fn healthy<B>(&self, node: &SimNode, request: &Request<B>, quirks: Quirks) -> Response<Body> {
+        let at = self.clock.now();
+        let pods = self.world.pods_of_node(node.index, at);
+        match request.uri().path() {
+            "/metrics/resource" => self.ok(TEXT, resource::write(node, pods, at, quirks)),
+            "/stats/summary" if quirks.error_only => status(StatusCode::INTERNAL_SERVER_ERROR),
+            "/stats/summary" => match summary::write(node, pods, at, quirks.ahead) {
+                Ok(body) => self.ok(JSON, body),
+                Err(_) => status(StatusCode::INTERNAL_SERVER_ERROR),
+            },
+            _ => status(StatusCode::NOT_FOUND),
+        }
+    }
+
+    fn accepts<B>(&self, request: &Request<B>) -> bool {
+        let header = request.headers().get(AUTHORIZATION).and_then(|header| header.to_str().ok());
+        let token = header.and_then(|header| header.strip_prefix("Bearer "));
+        token.is_some_and(|token| self.tokens.iter().any(|known| known == token))
+    }
+
+    fn ok(&self, kind: HeaderValue, body: Vec<u8>) -> Response<Body> {
+        let mut response = Response::new(whole(body));
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+        response.headers_mut().insert("process-start-time-unix", self.started.clone());
+        response
+    }
+}
+
+/// What a fault changes in an otherwise good answer.
+fn quirks(fault: Fault) -> Quirks {
+    match fault {
+        Fault::ClockOff(ahead) => Quirks { ahead, ..Quirks::default() },
+        Fault::DuplicateSeries => Quirks { twice: true, ..Quirks::default() },
+        Fault::ScrapeErrorOnly => Quirks { error_only: true, ..Quirks::default() },
+        _ => Quirks::default(),
+    }
+}
+
+/// An answer that is its status alone.
+pub(super) fn status(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(whole(status.canonical_reason().unwrap_or_default()));
+    *response.status_mut() = status;
+    response
+}
+
+/// A body that is there at once.
+pub(super) fn whole(body: impl Into<Bytes>) -> Body {
+    Full::new(body.into()).map_err(|never| match never {}).boxed_unsync()
+}

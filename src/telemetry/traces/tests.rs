@@ -1,0 +1,161 @@
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::to_bytes;
+use axum::extract::Request;
+use http::{HeaderMap, HeaderValue};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::trace::v1::Span as Sent;
+use parking_lot::Mutex;
+use prost::Message as _;
+use tokio::net::TcpListener;
+use tracing::{info_span, subscriber};
+use tracing_subscriber::layer::SubscriberExt;
+
+use super::*;
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const PARENT: &str = "00f067aa0ba902b7";
+
+/// A collector on loopback: where it listens, and what it was sent.
+async fn collector() -> (String, Arc<Mutex<Vec<ExportTraceServiceRequest>>>) {
+    let received = Arc::<Mutex<Vec<_>>>::default();
+    let into = Arc::clone(&received);
+    let app = Router::new().fallback(async move |request: Request| {
+        assert_eq!(request.uri().path(), "/v1/traces");
+        let body = to_bytes(request.into_body(), 1 << 20).await.unwrap();
+        into.lock().push(ExportTraceServiceRequest::decode(body).unwrap());
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}/v1/traces", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    (endpoint, received)
+}
+
+fn settings(endpoint: Option<String>, sampling_rate_per_million: u32) -> Telemetry {
+    Telemetry { log_filter: "info".to_owned(), log_json: false, otlp_endpoint: endpoint, sampling_rate_per_million }
+}
+
+fn caller(sampled: bool) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let traceparent = format!("00-{TRACE}-{PARENT}-0{}", u8::from(sampled));
+    headers.insert("traceparent", traceparent.parse().unwrap());
+    headers.insert("baggage", "user=root".parse().unwrap());
+    headers
+}
+
+/// The spans that arrive at a collector when `work` makes them.
+async fn sent(sampling_rate_per_million: u32, work: impl FnOnce()) -> Vec<Sent> {
+    let (endpoint, received) = collector().await;
+    let (layer, guard) = build(&settings(Some(endpoint), sampling_rate_per_million)).unwrap();
+    subscriber::with_default(tracing_subscriber::registry().with(layer), work);
+    guard.shutdown().await;
+    let received = std::mem::take(&mut *received.lock());
+    received.into_iter().flat_map(|r| r.resource_spans).flat_map(|r| r.scope_spans).flat_map(|s| s.spans).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
+}
+
+#[tokio::test]
+async fn a_span_is_the_child_of_the_callers_and_the_parent_of_what_it_asks() {
+    let mut asked = HeaderMap::new();
+    let spans = sent(0, || {
+        let server = info_span!("request", otel.name = "GET /nodes", otel.kind = "server", http.route = "/nodes");
+        adopt_parent(&server, &caller(true));
+        let _entered = server.enter();
+        inject(&info_span!("authentication"), &mut asked);
+    })
+    .await;
+    let named = |name: &str| spans.iter().find(|span| span.name == name).unwrap();
+    let (server, child) = (named("GET /nodes"), named("authentication"));
+    assert_eq!(hex(&server.trace_id), TRACE);
+    assert_eq!(hex(&server.parent_span_id), PARENT);
+    assert_eq!(child.parent_span_id, server.span_id);
+    assert_eq!(asked["traceparent"], format!("00-{TRACE}-{}-01", hex(&child.span_id)).as_str());
+    assert!(!asked.contains_key("baggage"));
+    let keys: Vec<_> = server.attributes.iter().map(|attribute| attribute.key.as_str()).collect();
+    assert_eq!(keys, ["http.route"], "and none of the noisy ones");
+}
+
+#[tokio::test]
+async fn what_the_caller_did_not_sample_is_not_sent() {
+    let spans = sent(1_000_000, || {
+        let server = info_span!("request");
+        adopt_parent(&server, &caller(false));
+        server.in_scope(|| {});
+    })
+    .await;
+    assert_eq!(spans.len(), 0);
+}
+
+#[tokio::test]
+async fn an_unverified_caller_is_linked_and_its_sampling_is_not_followed() {
+    let request = || {
+        let server = info_span!("request");
+        link(&server, &caller(true));
+        server.in_scope(|| {});
+    };
+    assert_eq!(sent(0, request).await.len(), 0);
+    let spans = sent(1_000_000, request).await;
+    assert_eq!(spans.len(), 1);
+    assert!(spans[0].parent_span_id.is_empty());
+    assert_ne!(hex(&spans[0].trace_id), TRACE);
+    assert_eq!(hex(&spans[0].links[0].span_id), PARENT);
+}
+
+#[tokio::test]
+async fn a_malformed_traceparent_makes_a_root() {
+    let spans = sent(1_000_000, || {
+        let server = info_span!("request");
+        let mut headers = HeaderMap::new();
+        headers.insert("traceparent", HeaderValue::from_bytes(b"00-\xff-not-01").unwrap());
+        adopt_parent(&server, &headers);
+        server.in_scope(|| {});
+    })
+    .await;
+    assert!(spans[0].parent_span_id.is_empty());
+}
+
+#[tokio::test]
+async fn other_crates_spans_and_details_are_not_sent() {
+    let spans = sent(1_000_000, || {
+        tracing::info_span!(target: "hyper", "h2").in_scope(|| {});
+        tracing::debug_span!("detail").in_scope(|| {});
+        tracing::info_span!("answer").in_scope(|| tracing::info!("an event is a log line"));
+    })
+    .await;
+    assert_eq!(spans.iter().map(|span| span.name.as_str()).collect::<Vec<_>>(), ["answer"]);
+    assert!(spans[0].events.is_empty());
+}
+
+#[tokio::test]
+async fn a_collector_that_is_away_does_not_hold_up_the_end() {
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let (layer, guard) = build(&settings(Some(format!("http://{closed}/v1/traces")), 1_000_000)).unwrap();
+    subscriber::with_default(tracing_subscriber::registry().with(layer), || info_span!("answer").in_scope(|| {}));
+    tokio::time::timeout(FLUSH_TIMEOUT * 2, guard.shutdown()).await.unwrap();
+}
+
+#[tokio::test]
+async fn without_an_endpoint_nothing_is_collected() {
+    let (layer, guard) = build(&settings(None, 1_000_000)).unwrap();
+    subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+        let span = info_span!("answer");
+        adopt_parent(&span, &caller(true));
+        let mut headers = HeaderMap::new();
+        inject(&span, &mut headers);
+        assert!(headers.is_empty());
+    });
+    guard.shutdown().await;
+}
+
+#[test]
+fn the_resource_says_who_we_are() {
+    let resource = resource();
+    let told = |key: &'static str| resource.get(&Key::from_static_str(key)).unwrap().to_string();
+    assert_eq!(told("service.name"), "kube-vitals");
+    assert_eq!(told("service.version"), env!("CARGO_PKG_VERSION"));
+    assert!(!told("service.instance.id").is_empty());
+}

@@ -1,0 +1,74 @@
+//! Requests through the real API server, and straight at the server under test.
+
+use std::path::Path;
+
+use http::{Method, Request, StatusCode};
+use serde_json::Value;
+
+/// A client with one user's credentials.
+#[derive(Clone)]
+pub(crate) struct Api(kube::Client);
+
+impl Api {
+    /// The user of a kubeconfig.
+    pub(crate) async fn of(kubeconfig: &Path) -> Result<Self, String> {
+        let file = kube::config::Kubeconfig::read_from(kubeconfig).map_err(|error| error.to_string())?;
+        let options = kube::config::KubeConfigOptions::default();
+        let config = kube::Config::from_custom_kubeconfig(file, &options).await.map_err(|error| error.to_string())?;
+        kube::Client::try_from(config).map(Self).map_err(|error| error.to_string())
+    }
+
+    /// A GET that succeeds with JSON.
+    pub(crate) async fn json(&self, path: &str) -> Result<Value, String> {
+        let request = Request::get(path).body(Vec::new()).map_err(|error| error.to_string())?;
+        self.0.request(request).await.map_err(|error| format!("GET {path}: {error}"))
+    }
+
+    /// Creates an object.
+    pub(crate) async fn post(&self, path: &str, object: &Value) -> Result<(), String> {
+        self.write(Method::POST, path, "application/json", object).await
+    }
+
+    /// Merges into an object.
+    pub(crate) async fn patch(&self, path: &str, change: &Value) -> Result<(), String> {
+        self.write(Method::PATCH, path, "application/merge-patch+json", change).await
+    }
+
+    async fn write(&self, method: Method, path: &str, kind: &str, body: &Value) -> Result<(), String> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(http::header::CONTENT_TYPE, kind)
+            .body(body.to_string().into_bytes())
+            .map_err(|error| error.to_string())?;
+        let answer: Result<Value, _> = self.0.request(request).await;
+        answer.map(|_| ()).map_err(|error| format!("{path}: {error}"))
+    }
+}
+
+/// A client of the server's own port, which trusts `authority_pem` for the Service's name.
+pub(crate) fn direct(port: u16, authority_pem: &[u8]) -> Result<reqwest::Client, String> {
+    let authority = reqwest::Certificate::from_pem(authority_pem).map_err(|error| error.to_string())?;
+    reqwest::Client::builder()
+        .no_proxy()
+        .tls_certs_only([authority])
+        .resolve("custom-api.custom-api.svc", ([127, 0, 0, 1], port).into())
+        .build()
+        .map_err(|error| error.to_string())
+}
+
+/// Status code and body of a GET at the server's own port.
+pub(crate) async fn get(
+    client: &reqwest::Client,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> Result<(StatusCode, Value), String> {
+    let mut request = client.get(format!("https://custom-api.custom-api.svc{path}"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let answer = request.send().await.map_err(|error| format!("{error:?}"))?;
+    let status = answer.status();
+    let body = answer.bytes().await.map_err(|error| format!("{error:?}"))?;
+    Ok((status, serde_json::from_slice(&body).map_err(|error| format!("{path} answered no JSON: {error}"))?))
+}

@@ -1,0 +1,103 @@
+//! The release binary behind a real kube-apiserver, as `deploy/` installs it.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a suite that waits in real time and prints what it saw"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod api;
+mod checks;
+mod environment;
+mod numbers;
+mod world;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use tokio::runtime::Runtime;
+
+use crate::environment::Environment;
+
+macro_rules! trials {
+    ($shared:expr, $lacking:expr, [$($check:ident),* $(,)?]) => {
+        vec![$({
+            let shared: Option<Arc<Shared>> = $shared.clone();
+            Trial::test(stringify!($check), move || match &shared {
+                Some(shared) => shared.run(|environment| checks::$check(environment)),
+                None => Ok(()),
+            })
+            .with_ignored_flag($lacking)
+        }),*]
+    };
+}
+
+struct Shared {
+    runtime: Runtime,
+    environment: Environment,
+}
+
+impl Shared {
+    fn run<'a, F>(&'a self, check: impl FnOnce(&'a Environment) -> F) -> Result<(), Failed>
+    where
+        F: Future<Output = Result<(), String>>,
+    {
+        self.runtime.block_on(check(&self.environment)).map_err(Failed::from)
+    }
+}
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    // One after the other: they share a control plane, and print what they saw.
+    arguments.test_threads = Some(1);
+    let lacking = support::control_plane::binaries().err();
+    if let Some(lacking) = &lacking {
+        println!("SKIPPED: no suite behind a real kube-apiserver: {lacking}");
+    }
+    let folder = tempfile::Builder::new().prefix("kv-e2e").tempdir().unwrap_or_else(|error| fail(&error.to_string()));
+    let shared = lacking.is_none().then(|| Arc::new(start(folder.path())));
+    let trials = trials!(shared, lacking.is_some(), [
+        healthz_answers_the_agreed_text,
+        the_api_service_is_available_with_verified_tls,
+        nodes_hold_every_node_with_the_right_numbers,
+        pods_hold_every_pod_with_the_right_numbers,
+        kubectl_top_works,
+        an_unprivileged_user_gets_403,
+        no_credentials_get_401,
+        forged_identity_headers_are_ignored,
+        one_trace_joins_the_api_server_and_us,
+        scrapes_are_traces_of_their_own,
+    ]);
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    let stopped = shared.and_then(Arc::into_inner).map_or(Ok(()), stop);
+    drop(folder);
+    if let Err(error) = stopped {
+        fail(&error);
+    }
+    conclusion.exit();
+}
+
+fn start(folder: &std::path::Path) -> Shared {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = Runtime::new().unwrap_or_else(|error| fail(&error.to_string()));
+    let environment = runtime.block_on(Environment::start(folder)).unwrap_or_else(|error| fail(&error));
+    Shared { runtime, environment }
+}
+
+/// The server leaves cleanly on SIGTERM.
+fn stop(mut shared: Shared) -> Result<(), String> {
+    let status = shared.environment.server.process.stop(Duration::from_secs(30))?;
+    println!("the server left with {status}");
+    if status.success() { Ok(()) } else { Err(std::fs::read_to_string(&shared.environment.log).unwrap_or_default()) }
+}
+
+fn fail(message: &str) -> ! {
+    println!("the suite could not run: {message}");
+    std::process::exit(1);
+}

@@ -1,0 +1,11 @@
+//! Everything that is tested from outside the crate and needs nothing but Rust. One binary, so
+//! that it links once.
+
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
+
+mod arrows;
+mod dashboards;
+mod flags;
+mod manifests;
+mod reasons;
+mod repository;

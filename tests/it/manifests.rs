@@ -1,0 +1,199 @@
+//! `deploy/` says what was agreed, asks for no more rights than are used, and switches no
+//! verification off.
+
+use serde_json::{Value, json};
+
+use crate::repository;
+
+/// Every object of a folder of manifests, kustomizations left out.
+fn objects(folder: &str) -> Vec<Value> {
+    let files = repository::files(folder, "yaml").into_iter().filter(|(name, _)| name != "kustomization.yaml");
+    files
+        .flat_map(|(name, text)| {
+            serde_saphyr::from_multiple::<Value>(&text).unwrap_or_else(|error| panic!("{folder}/{name}: {error}"))
+        })
+        .collect()
+}
+
+fn object(folder: &str, kind: &str, name: &str) -> Value {
+    let found = objects(folder).into_iter().find(|it| it["kind"] == kind && it["metadata"]["name"] == name);
+    found.unwrap_or_else(|| panic!("{folder} has no {kind} {name}"))
+}
+
+const BASE: &str = "deploy/base";
+const REPLACEMENT: &str = "deploy/metrics-server-replacement";
+
+#[test]
+fn every_manifest_is_listed_in_its_kustomization() {
+    for folder in [BASE, REPLACEMENT] {
+        let kustomization = repository::read(&format!("{folder}/kustomization.yaml"));
+        let kustomization: Value = serde_saphyr::from_str(&kustomization).unwrap();
+        let listed = kustomization["resources"].as_array().unwrap();
+        for (file, _) in repository::files(folder, "yaml").iter().filter(|(file, _)| file != "kustomization.yaml") {
+            assert!(listed.contains(&json!(file)), "{folder}/{file} is never applied");
+        }
+    }
+}
+
+#[test]
+fn names_are_the_agreed_ones() {
+    object(BASE, "Namespace", "custom-api");
+    object(BASE, "Deployment", "custom-api-server");
+    let service = object(BASE, "Service", "custom-api");
+    assert_eq!(service["metadata"]["namespace"], "custom-api");
+    let port = json!([{"name": "https", "port": 443, "targetPort": "https", "appProtocol": "https"}]);
+    assert_eq!(service["spec"]["ports"], port);
+    let api = object(BASE, "APIService", "v1.custom.example.com");
+    assert_eq!(
+        api["spec"],
+        json!({
+            "group": "custom.example.com", "version": "v1", "groupPriorityMinimum": 1000, "versionPriority": 15,
+            "service": {"name": "custom-api", "namespace": "custom-api", "port": 443},
+        }),
+        "and nothing else: the caBundle is set by the server"
+    );
+    let metrics = object(REPLACEMENT, "APIService", "v1beta1.metrics.k8s.io");
+    assert_eq!(metrics["spec"]["groupPriorityMinimum"], 100);
+    assert_eq!(metrics["spec"]["versionPriority"], 100);
+}
+
+#[test]
+fn verification_is_switched_off_nowhere() {
+    for (folder, extension) in [("deploy", "yaml"), ("docs", "md"), ("grafana", "yaml"), ("grafana", "json")] {
+        for (file, text) in repository::files(folder, extension) {
+            assert!(!text.contains("insecureSkipTLSVerify"), "{folder}/{file}");
+        }
+    }
+}
+
+#[test]
+fn the_server_has_the_rights_it_uses_and_no_more() {
+    let rules = |folder, kind, name| object(folder, kind, name)["rules"].clone();
+    assert_eq!(
+        rules(BASE, "ClusterRole", "custom-api-server"),
+        json!([
+            {"apiGroups": [""], "resources": ["nodes", "pods"], "verbs": ["get", "list", "watch"]},
+            {"apiGroups": [""], "resources": ["nodes/metrics", "nodes/stats"], "verbs": ["get"]},
+            {"apiGroups": ["apiregistration.k8s.io"], "resources": ["apiservices"], "verbs": ["get", "list", "watch"]},
+            {"apiGroups": ["apiregistration.k8s.io"], "resources": ["apiservices"],
+             "resourceNames": ["v1.custom.example.com"], "verbs": ["patch"]},
+        ])
+    );
+    assert_eq!(
+        rules(BASE, "Role", "custom-api-server"),
+        json!([
+            {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["custom-api-serving-cert"],
+             "verbs": ["get", "update"]},
+            {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]},
+        ])
+    );
+    assert_eq!(
+        rules(REPLACEMENT, "ClusterRole", "custom-api-server:metrics.k8s.io"),
+        json!([{"apiGroups": ["apiregistration.k8s.io"], "resources": ["apiservices"],
+                "resourceNames": ["v1beta1.metrics.k8s.io"], "verbs": ["patch"]}])
+    );
+}
+
+#[test]
+fn every_binding_binds_our_account_to_a_known_role() {
+    let known = [
+        "custom-api-server",
+        "custom-api-server:metrics.k8s.io",
+        "extension-apiserver-authentication-reader",
+        "system:auth-delegator",
+    ];
+    let account = json!([{"kind": "ServiceAccount", "name": "custom-api-server", "namespace": "custom-api"}]);
+    let mut bound = Vec::new();
+    for binding in [objects(BASE), objects(REPLACEMENT)].concat() {
+        if binding["kind"].as_str().unwrap().ends_with("Binding") {
+            assert_eq!(binding["subjects"], account, "{binding}");
+            bound.push(binding["roleRef"]["name"].as_str().unwrap().to_owned());
+        }
+    }
+    bound.sort();
+    bound.dedup();
+    assert_eq!(bound, known);
+    let reader = object(BASE, "RoleBinding", "custom-api-server:extension-apiserver-authentication-reader");
+    assert_eq!(reader["metadata"]["namespace"], "kube-system");
+}
+
+#[test]
+fn readers_may_read_and_nothing_else() {
+    let reader = object(BASE, "ClusterRole", "custom-api-reader");
+    for role in ["view", "edit", "admin"] {
+        let label = format!("rbac.authorization.k8s.io/aggregate-to-{role}");
+        assert_eq!(reader["metadata"]["labels"][label], "true");
+    }
+    for rule in reader["rules"].as_array().unwrap() {
+        assert_eq!(rule["verbs"], json!(["get", "list"]));
+    }
+}
+
+#[test]
+fn the_pod_is_confined() {
+    let deployment = object(BASE, "Deployment", "custom-api-server");
+    let pod = &deployment["spec"]["template"]["spec"];
+    let container = &pod["containers"][0];
+    assert_eq!(
+        pod["securityContext"],
+        json!({"runAsNonRoot": true, "runAsUser": 65534, "runAsGroup": 65534,
+               "seccompProfile": {"type": "RuntimeDefault"}})
+    );
+    assert_eq!(
+        container["securityContext"],
+        json!({"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]}})
+    );
+    assert!(container["resources"]["limits"]["memory"].is_string());
+    assert_eq!(pod["priorityClassName"], "system-cluster-critical");
+}
+
+#[test]
+fn two_replicas_take_turns() {
+    let deployment = object(BASE, "Deployment", "custom-api-server");
+    assert_eq!(deployment["spec"]["replicas"], 2);
+    assert_eq!(deployment["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"], 0);
+    assert_eq!(object(BASE, "PodDisruptionBudget", "custom-api-server")["spec"]["minAvailable"], 1);
+    let labels = &deployment["spec"]["template"]["metadata"]["labels"];
+    let component = "app.kubernetes.io/component";
+    for selector in [
+        &deployment["spec"]["selector"]["matchLabels"],
+        &object(BASE, "Service", "custom-api")["spec"]["selector"],
+        &object(BASE, "PodDisruptionBudget", "custom-api-server")["spec"]["selector"]["matchLabels"],
+    ] {
+        assert_eq!(selector[component], labels[component]);
+    }
+}
+
+#[test]
+fn probes_ask_the_tls_port() {
+    let deployment = object(BASE, "Deployment", "custom-api-server");
+    let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(container["ports"], json!([{"name": "https", "containerPort": 8080}]));
+    for (probe, path) in [("startupProbe", "/livez"), ("readinessProbe", "/readyz"), ("livenessProbe", "/livez")] {
+        assert_eq!(container[probe]["httpGet"], json!({"path": path, "port": "https", "scheme": "HTTPS"}));
+    }
+}
+
+#[test]
+fn the_arguments_are_accepted_by_the_program() {
+    use clap::Parser;
+    let deployment = object(BASE, "Deployment", "custom-api-server");
+    let arguments = deployment["spec"]["template"]["spec"]["containers"][0]["args"].clone();
+    let arguments: Vec<String> = serde_json::from_value(arguments).unwrap();
+    assert_eq!(arguments[0], "serve");
+    let typed = kube_vitals::config::ServeArgs::try_parse_from(&arguments).unwrap();
+    let settings = kube_vitals::config::Settings::from_args(&typed).unwrap();
+    let grace = deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"].as_u64().unwrap();
+    let needed = settings.shutdown.delay.as_secs() + settings.shutdown.drain.as_secs() + 5;
+    assert!(needed <= grace, "a clean stop may take {needed} s, the pod has {grace} s");
+}
+
+#[test]
+fn the_image_is_static_and_runs_as_nobody() {
+    let dockerfile = repository::read("Dockerfile");
+    let last_stage = dockerfile.rsplit("\nFROM ").next().unwrap();
+    assert!(last_stage.starts_with("scratch\n"));
+    assert!(last_stage.contains("\nUSER 65534:65534\n"));
+    assert!(last_stage.contains("\nENTRYPOINT [\"/kube-vitals\"]\n"));
+    assert!(!last_stage.contains("RUN "), "there is no shell to run anything");
+}

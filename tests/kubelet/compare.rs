@@ -1,0 +1,128 @@
+//! Served numbers against true ones.
+
+use std::collections::BTreeMap;
+
+use crate::observe::{Look, Served};
+use crate::truth::Run;
+
+/// CPU may differ by this share; below a thousandth of a core by that thousandth.
+const CPU_TOLERANCE: f64 = 0.05;
+const CPU_FLOOR_NANOCORES: f64 = 1e6;
+/// Memory may differ by this share; small containers by a few pages, which come and go in between.
+const MEMORY_TOLERANCE: f64 = 0.02;
+const MEMORY_FLOOR_BYTES: f64 = 192.0 * 1024.0;
+
+/// How one container fared.
+#[derive(Default)]
+pub(crate) struct Verdict {
+    /// Distinct answers compared.
+    pub(crate) answers: u32,
+    /// Greatest difference of CPU, as a share of the truth.
+    pub(crate) worst_cpu: f64,
+    /// Greatest difference of memory, as a share of the truth.
+    pub(crate) worst_memory: f64,
+    /// The last true and served CPU, in millicores.
+    pub(crate) last_cpu: (f64, f64),
+    /// What was out of bounds.
+    pub(crate) faults: Vec<String>,
+}
+
+/// Compares each distinct answer about each container with the run it came from.
+pub(crate) fn values(looks: &[Look], runs: &[Run]) -> BTreeMap<String, Verdict> {
+    let mut verdicts: BTreeMap<String, Verdict> = BTreeMap::new();
+    let mut before: BTreeMap<&str, &Served> = BTreeMap::new();
+    for look in looks {
+        for (name, served) in &look.containers {
+            if before.insert(name, served) != Some(served) && !served.by_kubelet {
+                let run = runs.iter().find(|run| run.name == *name && run.covers(served.timestamp));
+                if let Some(run) = run {
+                    judge(verdicts.entry(name.clone()).or_default(), served, run);
+                }
+            }
+        }
+    }
+    verdicts
+}
+
+/// A served timestamp has whole seconds, so the true one may be up to a second later; loads are
+/// steady, so that second does not matter to the rate.
+fn judge(verdict: &mut Verdict, served: &Served, run: &Run) {
+    let Some(rate) = run.rate(served.timestamp - served.window, served.timestamp) else { return };
+    let Some((least, most)) = run.working_set_around(served.timestamp) else { return };
+    verdict.answers += 1;
+    verdict.last_cpu = (rate / 1e6, served.cpu / 1e6);
+    let cpu_error = (served.cpu - rate).abs();
+    if cpu_error > (rate * CPU_TOLERANCE).max(CPU_FLOOR_NANOCORES) {
+        verdict.faults.push(format!("CPU {:.2} m served, {:.2} m true ({served:?})", served.cpu / 1e6, rate / 1e6));
+    }
+    let nearest = served.memory.clamp(least as f64, most as f64);
+    let memory_error = (served.memory - nearest).abs();
+    if memory_error > (nearest * MEMORY_TOLERANCE).max(MEMORY_FLOOR_BYTES) {
+        verdict.faults.push(format!("memory {} B served, {least} to {most} B true ({served:?})", served.memory));
+    }
+    if rate > CPU_FLOOR_NANOCORES {
+        verdict.worst_cpu = verdict.worst_cpu.max(cpu_error / rate);
+    }
+    verdict.worst_memory = verdict.worst_memory.max(memory_error / nearest.max(1.0));
+}
+
+/// Timestamps that lie: in the future, too old, running backwards, or a window of nothing.
+pub(crate) fn dishonest_times(looks: &[Look]) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut newest: BTreeMap<&str, i64> = BTreeMap::new();
+    for look in looks {
+        for (name, served) in &look.containers {
+            let age = look.at - served.timestamp;
+            if !(0..=60_000).contains(&age) || served.window < 1000 {
+                faults.push(format!("{name}: age {age} ms, {served:?}"));
+            }
+            let last = newest.insert(name, served.timestamp);
+            if last.is_some_and(|last| last > served.timestamp) {
+                faults.push(format!("{name}: time ran backwards, {served:?}"));
+            }
+        }
+    }
+    faults
+}
+
+/// How often a running container was looked for, and how often it was there.
+pub(crate) struct Presence {
+    /// Looks at which the API server called it running.
+    pub(crate) running: u32,
+    /// Of these, looks at which it was served.
+    pub(crate) served: u32,
+    /// Looks inside its true runs, told by their start and end afterwards.
+    pub(crate) alive: u32,
+    /// Of these, looks at which it was served.
+    pub(crate) served_alive: u32,
+}
+
+/// Presence of every container that ran.
+pub(crate) fn presence(looks: &[Look]) -> BTreeMap<String, Presence> {
+    let mut spans: BTreeMap<&str, Vec<(i64, i64)>> = BTreeMap::new();
+    for look in looks {
+        for (name, span) in &look.ended {
+            spans.entry(name).or_default().push(*span);
+        }
+        for (name, start) in &look.running {
+            spans.entry(name).or_default().push((*start, look.at));
+        }
+    }
+    let mut presence = BTreeMap::new();
+    for (name, spans) in spans {
+        let mut count = Presence { running: 0, served: 0, alive: 0, served_alive: 0 };
+        for look in looks {
+            let served = u32::from(look.containers.contains_key(name));
+            if look.running.contains_key(name) {
+                count.running += 1;
+                count.served += served;
+            }
+            if spans.iter().any(|(start, end)| (*start..*end).contains(&look.at)) {
+                count.alive += 1;
+                count.served_alive += served;
+            }
+        }
+        presence.insert(name.to_owned(), count);
+    }
+    presence
+}

@@ -1,0 +1,152 @@
+//! What the containers truly use: their control groups, read several times a second.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::now_ms;
+
+/// Often enough that a straight line between two readings is true to a thousandth.
+const PERIOD: Duration = Duration::from_millis(250);
+
+/// One reading of a control group.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading {
+    /// Unix milliseconds.
+    pub(crate) at: i64,
+    /// Consumed since the start, in nanoseconds.
+    pub(crate) cpu_ns: u64,
+    /// Usage less inactive file pages, as kubelets count it.
+    pub(crate) working_set: u64,
+}
+
+/// All readings of one run of a container.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Run {
+    /// `pod/container`
+    pub(crate) name: String,
+    /// In order of time.
+    pub(crate) readings: Vec<Reading>,
+}
+
+/// Reads on until it is stopped.
+pub(crate) struct Sampler {
+    runs: Arc<Mutex<BTreeMap<PathBuf, Run>>>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Run {
+    /// CPU in nanocores over a span of time, if the readings cover it.
+    pub(crate) fn rate(&self, from: i64, to: i64) -> Option<f64> {
+        let (first, last) = (self.cpu_at(from)?, self.cpu_at(to)?);
+        Some((last - first) / ((to - from) as f64 / 1000.0))
+    }
+
+    /// Least and greatest working set from a second before `time` to two after.
+    pub(crate) fn working_set_around(&self, time: i64) -> Option<(u64, u64)> {
+        let near = self.readings.iter().filter(|reading| (time - 1000..=time + 2000).contains(&reading.at));
+        near.map(|reading| reading.working_set).fold(None, |seen, value| {
+            seen.map_or(Some((value, value)), |(low, high): (u64, u64)| Some((low.min(value), high.max(value))))
+        })
+    }
+
+    /// Whether the process lived at `time`.
+    pub(crate) fn covers(&self, time: i64) -> bool {
+        let (first, last) = (self.readings.first(), self.readings.last());
+        first.is_some_and(|first| first.at <= time) && last.is_some_and(|last| time <= last.at)
+    }
+
+    fn cpu_at(&self, time: i64) -> Option<f64> {
+        let after = self.readings.partition_point(|reading| reading.at < time);
+        let (left, right) = (self.readings.get(after.checked_sub(1)?)?, self.readings.get(after)?);
+        let share = (time - left.at) as f64 / (right.at - left.at).max(1) as f64;
+        Some(left.cpu_ns as f64 + share * right.cpu_ns.saturating_sub(left.cpu_ns) as f64)
+    }
+}
+
+impl Sampler {
+    /// Begins to read the containers of the node in `folder`.
+    pub(crate) fn start(folder: &Path) -> Self {
+        let runs = Arc::new(Mutex::new(BTreeMap::new()));
+        let stop = Arc::new(AtomicBool::new(false));
+        let (shared, stopped, folder) = (Arc::clone(&runs), Arc::clone(&stop), folder.to_owned());
+        let thread = std::thread::spawn(move || {
+            let mut round = 0_u32;
+            while !stopped.load(Ordering::Relaxed) {
+                // Who runs is asked every two seconds: it costs processes.
+                if round.is_multiple_of(8) {
+                    discover(&folder, &shared);
+                }
+                read_all(&shared);
+                round += 1;
+                std::thread::sleep(PERIOD);
+            }
+        });
+        Self { runs, stop, thread: Some(thread) }
+    }
+
+    /// All runs seen so far.
+    pub(crate) fn runs(&self) -> Vec<Run> {
+        self.runs.lock().map(|runs| runs.values().cloned().collect()).unwrap_or_default()
+    }
+}
+
+impl Drop for Sampler {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The memory folder of a run stands beside its CPU file, as `tests/kubelet/containers` prints it.
+fn discover(folder: &Path, runs: &Mutex<BTreeMap<PathBuf, Run>>) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kubelet/containers");
+    let Ok(output) = Command::new(script).arg("--dir").arg(folder).output() else { return };
+    let Ok(mut runs) = runs.lock() else { return };
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        let [_namespace, pod, container, _pid, cpu_file, memory] = line.split(' ').collect::<Vec<_>>()[..] else {
+            continue;
+        };
+        let files = PathBuf::from(format!("{cpu_file}|{memory}"));
+        runs.entry(files).or_insert_with(|| Run { name: format!("{pod}/{container}"), readings: Vec::new() });
+    }
+}
+
+fn read_all(runs: &Mutex<BTreeMap<PathBuf, Run>>) {
+    let Ok(mut runs) = runs.lock() else { return };
+    for (files, run) in runs.iter_mut() {
+        let Some((cpu_file, memory)) = files.to_str().and_then(|files| files.split_once('|')) else { continue };
+        if let (Some(cpu_ns), Some(working_set)) = (cpu_ns(Path::new(cpu_file)), working_set(Path::new(memory))) {
+            run.readings.push(Reading { at: now_ms(), cpu_ns, working_set });
+        }
+    }
+}
+
+/// Control groups v1 tell nanoseconds in a file of their own, v2 microseconds in `cpu.stat`.
+fn cpu_ns(file: &Path) -> Option<u64> {
+    let text = fs::read_to_string(file).ok()?;
+    match text.trim().parse() {
+        Ok(ns) => Some(ns),
+        Err(_) => field(&text, "usage_usec").map(|us| us * 1000),
+    }
+}
+
+fn working_set(folder: &Path) -> Option<u64> {
+    let number = |name| fs::read_to_string(folder.join(name)).ok().and_then(|text| text.trim().parse::<u64>().ok());
+    let usage = number("memory.usage_in_bytes").or_else(|| number("memory.current"))?;
+    let stat = fs::read_to_string(folder.join("memory.stat")).ok()?;
+    let inactive = field(&stat, "total_inactive_file").or_else(|| field(&stat, "inactive_file"))?;
+    Some(usage.saturating_sub(inactive))
+}
+
+fn field(text: &str, name: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+}

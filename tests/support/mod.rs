@@ -1,0 +1,11 @@
+//! What the suites that run real programs share.
+
+#![allow(dead_code, reason = "each suite uses its own part")]
+
+pub(crate) mod control_plane;
+pub(crate) mod deployment;
+pub(crate) mod kubectl;
+pub(crate) mod otlp_sink;
+pub(crate) mod process;
+pub(crate) mod server;
+pub(crate) mod usage_of;

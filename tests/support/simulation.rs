@@ -1,0 +1,100 @@
+//! The simulated cluster around a server that is a process of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use base64::Engine;
+use kube_vitals::clock::Clock;
+use kube_vitals::sim::control_plane::{Account, Accounts, ControlPlane};
+use kube_vitals::sim::{Faults, Fleet, Scenario, World};
+
+/// Kubelets and a Kubernetes API on loopback.
+pub(crate) struct Simulation {
+    pub(crate) world: Arc<World>,
+    pub(crate) fleet: Fleet,
+    pub(crate) control_plane: ControlPlane,
+    kubeconfig: PathBuf,
+    kubelet_authority: PathBuf,
+}
+
+impl Simulation {
+    /// Starts it; the files the server needs are written to `folder`.
+    pub(crate) async fn start(scenario: Scenario, folder: &Path) -> Result<Self, String> {
+        let clock = Clock::system();
+        let faults = Arc::new(Faults::new(scenario.faults.clone()));
+        let world = Arc::new(World::new(scenario, clock.now()));
+        let accounts = Accounts::generate();
+        let tokens = vec![accounts.token(Account::Server).to_owned()];
+        let fleet = Fleet::start(Arc::clone(&world), faults, clock.clone(), tokens).await.map_err(text)?;
+        let control_plane =
+            ControlPlane::start(0, accounts, Arc::clone(&world), fleet.port(), clock).await.map_err(text)?;
+        let kubeconfig = folder.join("server.kubeconfig");
+        fs::write(&kubeconfig, server_kubeconfig(&control_plane)).map_err(text)?;
+        let kubelet_authority = folder.join("kubelets.pem");
+        fs::write(&kubelet_authority, fleet.authority_pem()).map_err(text)?;
+        Ok(Self { world, fleet, control_plane, kubeconfig, kubelet_authority })
+    }
+
+    /// What `serve` has to be told.
+    pub(crate) fn serve_arguments(&self) -> Vec<String> {
+        [
+            ("--kubeconfig", self.kubeconfig.display().to_string()),
+            ("--kubelet-port", self.fleet.port().to_string()),
+            ("--kubelet-certificate-authority", self.kubelet_authority.display().to_string()),
+        ]
+        .into_iter()
+        .flat_map(|(flag, value)| [flag.to_owned(), value])
+        .collect()
+    }
+
+    /// Requests that all kubelets have received.
+    pub(crate) fn requests(&self) -> u64 {
+        (0..self.world.scenario().nodes).map(|node| self.fleet.requests(node)).sum()
+    }
+
+    /// A client of the server itself, as an administrator; verified by the `caBundle` that the
+    /// server has put into its APIService. Fails until it is there.
+    pub(crate) async fn server_client(&self, port: u16) -> Result<reqwest::Client, String> {
+        let api = self.api_client()?;
+        let path = "/apis/apiregistration.k8s.io/v1/apiservices/v1.custom.example.com";
+        let answer = api.get(format!("https://{}{path}", self.control_plane.address())).send().await.map_err(text)?;
+        let service: serde_json::Value = serde_json::from_slice(&answer.bytes().await.map_err(text)?).map_err(text)?;
+        let bundle = service["spec"]["caBundle"].as_str().ok_or("the APIService has no caBundle yet")?;
+        let pem = base64::engine::general_purpose::STANDARD.decode(bundle).map_err(text)?;
+        client(&pem, self.control_plane.token(Account::Admin))?
+            .resolve("custom-api.custom-api.svc", ([127, 0, 0, 1], port).into())
+            .build()
+            .map_err(text)
+    }
+
+    fn api_client(&self) -> Result<reqwest::Client, String> {
+        let pem = self.control_plane.ca_pem().as_bytes();
+        client(pem, self.control_plane.token(Account::Admin))?.build().map_err(text)
+    }
+}
+
+fn client(authority_pem: &[u8], token: &str) -> Result<reqwest::ClientBuilder, String> {
+    let authority = reqwest::Certificate::from_pem(authority_pem).map_err(text)?;
+    let mut headers = http::HeaderMap::new();
+    headers.insert(http::header::AUTHORIZATION, format!("Bearer {token}").parse().map_err(text)?);
+    Ok(reqwest::Client::builder().no_proxy().tls_certs_only([authority]).default_headers(headers))
+}
+
+fn server_kubeconfig(control_plane: &ControlPlane) -> String {
+    let authority = base64::engine::general_purpose::STANDARD.encode(control_plane.ca_pem());
+    format!(
+        "apiVersion: v1\n\
+         kind: Config\n\
+         current-context: simulated\n\
+         clusters: [{{name: simulated, cluster: {{server: \"https://{}\", certificate-authority-data: {authority}}}}}]\n\
+         users: [{{name: server, user: {{token: {}}}}}]\n\
+         contexts: [{{name: simulated, context: {{cluster: simulated, user: server}}}}]\n",
+        control_plane.address(),
+        control_plane.token(Account::Server)
+    )
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
