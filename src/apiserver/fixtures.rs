@@ -130,9 +130,12 @@ fn leaf_params(name: &str, hosts: Vec<String>, usage: ExtendedKeyUsagePurpose) -
 /// An API server that answers every request alike and remembers what it was asked.
 #[derive(Clone)]
 pub(super) struct ApiServer {
-    answer: Arc<dyn Fn(&ApiRequest) -> Option<(u16, Value)> + Send + Sync>,
+    answer: Arc<Answer>,
     requests: Arc<Mutex<Vec<ApiRequest>>>,
 }
+
+/// Code and body for a request, or no answer at all.
+type Answer = dyn Fn(&ApiRequest) -> Option<(u16, Value)> + Send + Sync;
 
 /// One request it got.
 #[derive(Clone, Debug)]

@@ -21,7 +21,7 @@ struct Cluster {
 
 impl Cluster {
     fn new() -> Self {
-        Self::reviewing(ApiServer::with(|request| {
+        Self::reviewing(&ApiServer::with(|request| {
             let user = json!({"username": "tom", "groups": ["dev", "system:authenticated"]});
             let status = match request.body["spec"]["token"].as_str() {
                 Some("good") => json!({"authenticated": true, "user": user}),
@@ -31,7 +31,7 @@ impl Cluster {
         }))
     }
 
-    fn reviewing(api: ApiServer) -> Self {
+    fn reviewing(api: &ApiServer) -> Self {
         let (clients, proxies) = (Authority::named("clients"), Authority::named("proxies"));
         let (clock, hand) = Clock::manual(NOW);
         let trust = LiveTrust::default();
@@ -183,7 +183,7 @@ async fn a_good_token_makes_good_for_a_certificate_of_another_cluster() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failing_review_is_an_error_and_never_anonymous() {
-    let cluster = Cluster::reviewing(ApiServer::answering(503, json!({"kind": "Status", "code": 503})));
+    let cluster = Cluster::reviewing(&ApiServer::answering(503, json!({"kind": "Status", "code": 503})));
     let outcome = cluster.ask(None, &[("authorization", "Bearer good")]).await;
     assert!(matches!(outcome, Err(AuthnError::Unavailable(_))));
 }

@@ -139,7 +139,7 @@ mod tests {
         TokenReviewer::new(api.client(), TTL, metrics).unwrap()
     }
 
-    fn status(status: Value) -> ApiServer {
+    fn status(status: &Value) -> ApiServer {
         ApiServer::answering(
             201,
             json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {}, "status": status}),
@@ -148,7 +148,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_good_token_is_asked_about_once_within_its_time() {
-        let api = status(json!({"authenticated": true, "user": {
+        let api = status(&json!({"authenticated": true, "user": {
             "username": "ann", "uid": "7", "groups": ["dev"], "extra": {"Scopes": ["all"]}}}));
         let reviewer = reviewer(&api);
         let (Reviewed::Of(user), Source::Review) = reviewer.review("t0ken").await.unwrap() else { panic!() };
@@ -167,12 +167,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_plain_no_is_kept_and_an_error_is_not() {
-        let api = status(json!({"authenticated": false}));
+        let api = status(&json!({"authenticated": false}));
         let no = reviewer(&api);
         assert_eq!(no.review("x").await.unwrap(), (Reviewed::Nobodys, Source::Review));
         assert_eq!(no.review("x").await.unwrap(), (Reviewed::Nobodys, Source::Kept));
 
-        let error = reviewer(&status(json!({"error": "issuer away"})));
+        let error = reviewer(&status(&json!({"error": "issuer away"})));
         for _ in 0..2 {
             assert_eq!(error.review("x").await.unwrap(), (Reviewed::Refused("issuer away".into()), Source::Review));
         }
@@ -210,7 +210,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_user_without_a_name_is_nobody() {
-        let reviewer = reviewer(&status(json!({"authenticated": true, "user": {"username": ""}})));
+        let reviewer = reviewer(&status(&json!({"authenticated": true, "user": {"username": ""}})));
         assert_eq!(reviewer.review("x").await.unwrap().0, Reviewed::Nobodys);
     }
 

@@ -19,7 +19,7 @@ use crate::config::Service;
 use crate::readiness::Latch;
 
 /// How soon another replica's certificate is taken over, and one that ends is noticed.
-const RECHECK: Duration = Duration::from_secs(60);
+const RECHECK: Duration = Duration::from_mins(1);
 /// After a refused patch; the watch begins anew then, so nothing is forgotten.
 const PATCH_RETRY: Duration = Duration::from_secs(5);
 

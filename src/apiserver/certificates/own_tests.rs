@@ -81,7 +81,7 @@ fn failure(code: u16) -> Value {
     json!({"kind": "Status", "status": "Failure", "code": code, "message": "no", "reason": reason})
 }
 
-fn api_service(name: &str, namespace: &str, spec: Value) -> (String, Value) {
+fn api_service(name: &str, namespace: &str, spec: &Value) -> (String, Value) {
     let mut object = json!({
         "apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService",
         "metadata": {"name": name, "resourceVersion": "2"},
@@ -144,9 +144,9 @@ fn material(secret: &Value) -> Material {
 async fn the_first_replica_makes_a_certificate_and_tells_every_api_service_that_leads_to_us() {
     let world = World {
         api_services: [
-            api_service("v1.custom.example.com", "custom-api", json!({})),
-            api_service("v1beta1.metrics.k8s.io", "custom-api", json!({"insecureSkipTLSVerify": true})),
-            api_service("v1.other", "other", json!({"caBundle": "b3RoZXI="})),
+            api_service("v1.custom.example.com", "custom-api", &json!({})),
+            api_service("v1beta1.metrics.k8s.io", "custom-api", &json!({"insecureSkipTLSVerify": true})),
+            api_service("v1.other", "other", &json!({"caBundle": "b3RoZXI="})),
         ]
         .into(),
         ..World::default()
@@ -173,7 +173,7 @@ async fn a_certificate_that_is_kept_and_known_is_used_and_nothing_is_written() {
     let bundle = BASE64_STANDARD.encode(&good.authority);
     let world = World {
         secret: Some(kept(&good)),
-        api_services: [api_service("v1.custom.example.com", "custom-api", json!({"caBundle": bundle}))].into(),
+        api_services: [api_service("v1.custom.example.com", "custom-api", &json!({"caBundle": bundle}))].into(),
         ..World::default()
     };
     let (serving, _, _, api) = run(world).await;
@@ -215,10 +215,10 @@ async fn an_api_server_that_is_away_is_waited_for_and_named() {
 
 #[tokio::test(start_paused = true)]
 async fn an_api_service_that_is_applied_later_or_overwritten_is_set_again() {
-    let (_, bare) = api_service("v1.custom.example.com", "custom-api", json!({}));
+    let (_, bare) = api_service("v1.custom.example.com", "custom-api", &json!({}));
     let world = World {
         api_services: [("v1.custom.example.com".to_owned(), bare.clone())].into(),
-        later: vec![bare, api_service("v1beta1.metrics.k8s.io", "custom-api", json!({})).1],
+        later: vec![bare, api_service("v1beta1.metrics.k8s.io", "custom-api", &json!({})).1],
         ..World::default()
     };
     let (_, _, world, api) = run(world).await;
@@ -234,7 +234,7 @@ async fn an_api_service_that_is_applied_later_or_overwritten_is_set_again() {
 #[tokio::test(start_paused = true)]
 async fn a_refused_patch_is_tried_again() {
     let world = World {
-        api_services: [api_service("v1.custom.example.com", "custom-api", json!({}))].into(),
+        api_services: [api_service("v1.custom.example.com", "custom-api", &json!({}))].into(),
         refuse_patches: 2,
         ..World::default()
     };

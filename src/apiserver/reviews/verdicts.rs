@@ -196,9 +196,9 @@ mod tests {
         let (verdicts, judge) = (verdicts(), Judge::default());
         let on = || verdicts.on(1, |_| TTL, || judge.review(Ok(7)));
         assert_eq!(on().await.unwrap(), (7, Source::Review));
-        tokio::time::sleep(TTL - Duration::from_millis(1)).await;
+        tokio::time::sleep(TTL / 2).await;
         assert_eq!(on().await.unwrap(), (7, Source::Kept));
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        tokio::time::sleep(TTL / 2).await;
         assert_eq!(on().await.unwrap(), (7, Source::Review));
     }
 
