@@ -170,5 +170,4 @@ fn strip(headers: &mut HeaderMap, trust: &Trust) {
 }
 
 #[cfg(test)]
-#[path = "authenticator_tests.rs"]
 mod tests;

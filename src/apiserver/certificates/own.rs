@@ -121,5 +121,4 @@ impl OwnCertificates {
 }
 
 #[cfg(test)]
-#[path = "own_tests.rs"]
 mod tests;
