@@ -130,6 +130,17 @@ async fn no_names_of_front_proxies_means_any_that_the_authority_signed() {
 }
 
 #[tokio::test]
+async fn what_the_front_proxy_garbles_is_refused_and_not_taken_for_the_proxys_own() {
+    let cluster = Cluster::new();
+    cluster.configure(&cluster.clients.pem(), "[]");
+    let proxy = cluster.clients.client("front-proxy-client", &[]);
+    assert_eq!(cluster.ask(Some(&proxy), &[]).await.unwrap().name, "front-proxy-client");
+    let mut garbled = headers(ANN);
+    garbled.append("x-remote-group", HeaderValue::from_bytes(b"\xff").unwrap());
+    assert!(is_401(&cluster.authenticator.authenticate(&caller(Some(&proxy)), &mut garbled).await));
+}
+
+#[tokio::test]
 async fn expiry_and_rotation_bite_on_a_live_connection() {
     let cluster = Cluster::new();
     let connection = caller(Some(&cluster.front_proxy()));
