@@ -38,7 +38,7 @@ fn serve(args: &ServeArgs) -> ExitCode {
         Ok(settings) => settings,
         Err(faults) => return fail(MISCONFIGURED, &faults),
     };
-    match kube_vitals::runtime().map(|runtime| runtime.block_on(serve_until_stopped(settings))) {
+    match kube_vitals::app::runtime().map(|runtime| runtime.block_on(serve_until_stopped(settings))) {
         Ok(Ok(code)) => code,
         Ok(Err(error)) => fail(FAILED, error.as_ref()),
         Err(error) => fail(FAILED, &error),

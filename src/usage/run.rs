@@ -17,6 +17,9 @@ const STEADY_WINDOW: Duration = Duration::from_secs(5);
 const LONGEST_STEADY_WINDOW: Duration = Duration::from_mins(1);
 /// A start time that moves by less is the same run: kubelets round.
 const START_JITTER: Duration = Duration::from_secs(1);
+/// A run at most this old is measured from its start: the kubelet's own rate of a young container
+/// is made from its first moments, and may be twice too high or 0.
+const YOUNG: Duration = Duration::from_secs(30);
 /// What the kubelet's own rate stands on: one refresh of its readings.
 const KUBELET_WINDOW: Duration = Duration::from_secs(15);
 
@@ -32,13 +35,13 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// A sample needs CPU and memory; a line without timestamp was read at `asked`.
+    /// A sample needs CPU and memory; a line without timestamp was read at `asked`. Zero is a
+    /// reading, but not both at once: so a kubelet answers, with an unchanged start, for a container
+    /// that ended a moment ago.
     pub fn from_reading(reading: &Reading, asked: UnixMillis) -> Option<Self> {
-        Some(Self {
-            time: reading.cpu_time.or(reading.memory_time).unwrap_or(asked),
-            cpu_ns: reading.cpu_ns?,
-            memory_bytes: reading.memory_bytes?,
-        })
+        let (cpu_ns, memory_bytes) = (reading.cpu_ns?, reading.memory_bytes?);
+        let time = reading.cpu_time.or(reading.memory_time).unwrap_or(asked);
+        (cpu_ns > 0 || memory_bytes > 0).then_some(Self { time, cpu_ns, memory_bytes })
     }
 }
 
@@ -99,9 +102,14 @@ pub struct Usage {
 }
 
 impl Run {
-    /// Begins with a first sample, which makes no rate yet.
-    pub const fn begin(start: Option<UnixMillis>, first: Sample) -> Self {
-        Self { start, base: Base::None, last: first }
+    /// Begins with a first sample. It makes no rate yet, unless the run is young: then its start,
+    /// when CPU was 0, is the other point.
+    pub fn begin(start: Option<UnixMillis>, first: Sample) -> Self {
+        let base = match start {
+            Some(time) if time <= first.time && first.time.since(time) <= YOUNG => Base::Point { time, cpu_ns: 0 },
+            _ => Base::None,
+        };
+        Self { start, base, last: first }
     }
 
     /// Takes the next sample of the same container.

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
 mod arrows;
+mod command_line;
 mod dashboards;
 mod flags;
 mod manifests;

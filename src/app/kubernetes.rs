@@ -1,0 +1,40 @@
+//! The connection to the API server: from a kubeconfig, or from the pod's own service account.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+
+/// A dial that takes longer fails; what is asked then has limits of its own.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The configuration of a kubeconfig, or of the pod we run in.
+pub(super) async fn config(kubeconfig: Option<&Path>) -> anyhow::Result<Config> {
+    let mut config = match kubeconfig {
+        Some(path) => {
+            let file = Kubeconfig::read_from(path).with_context(|| format!("cannot use {}", path.display()))?;
+            let options = KubeConfigOptions::default();
+            Config::from_custom_kubeconfig(file, &options)
+                .await
+                .with_context(|| format!("cannot use {}", path.display()))?
+        }
+        None => Config::incluster().context("not in a cluster: give --kubeconfig, or run as a pod")?,
+    };
+    config.connect_timeout = Some(CONNECT_TIMEOUT);
+    Ok(config)
+}
+
+/// A client for a configuration.
+pub(super) fn client(config: Config) -> anyhow::Result<Client> {
+    Client::try_from(config).context("cannot make a client for the API server")
+}
+
+/// A client for another kubeconfig, or the one there is.
+pub(super) async fn other_client(kubeconfig: Option<&Path>, client: &Client) -> anyhow::Result<Client> {
+    match kubeconfig {
+        Some(path) => self::client(config(Some(path)).await?),
+        None => Ok(client.clone()),
+    }
+}

@@ -1,0 +1,276 @@
+//! The one place that joins the rooms: settings → built and bound, idle → running → stopped.
+//!
+//! Every long task is spawned here, with a name, and awaited here. One that ends before the stop
+//! takes the process with it: half a server would answer as if it were whole.
+
+mod kubernetes;
+mod tasks;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context;
+use axum::Router;
+use rustls::ServerConfig;
+use tokio::runtime::{Builder, Runtime};
+use tokio_util::sync::CancellationToken;
+
+use crate::apiserver::authn::{self, Authenticator, LiveTrust};
+use crate::apiserver::authz::{self, Authorizer};
+use crate::apiserver::certificates::{FileCertificates, OwnCertificates};
+use crate::apiserver::tls::{self, ServingCertificate};
+use crate::apiserver::{self, Api, Limits, Listener, ListenerMetrics};
+use crate::app::tasks::Tasks;
+use crate::clock::Clock;
+use crate::cluster::selector::LabelSelector;
+use crate::cluster::{self, Cluster};
+use crate::config::{self, Settings};
+use crate::readiness::{Heartbeat, Readiness};
+use crate::scrape::{KubeletAccess, Scraper};
+use crate::store::Store;
+use crate::telemetry::{Exposition, Registry};
+
+/// Every metric of ours begins with this word.
+const METRICS_PREFIX: &str = "kube_vitals";
+
+/// Everything built, the port bound, nothing running.
+pub struct App {
+    address: SocketAddr,
+    shutdown: config::Shutdown,
+    readiness: Readiness,
+    heartbeat: Heartbeat,
+    client: kube::Client,
+    cluster: Arc<Cluster>,
+    node_selector: LabelSelector,
+    scraper: Scraper,
+    trust: Trust,
+    certificates: Certificates,
+    door: Door,
+}
+
+/// Whose word counts, and where it is read.
+struct Trust {
+    live: LiveTrust,
+    client: kube::Client,
+}
+
+/// Where the serving certificate comes from.
+enum Certificates {
+    Own(OwnCertificates),
+    Files(FileCertificates),
+}
+
+/// The port and what is behind it.
+struct Door {
+    listener: Listener,
+    tls: Arc<ServerConfig>,
+    router: Router,
+    metrics: ListenerMetrics,
+}
+
+/// The metrics of the rooms that the door is built from.
+struct DoorMetrics {
+    listener: ListenerMetrics,
+    requests: apiserver::Metrics,
+    authn: authn::Metrics,
+    authz: authz::Metrics,
+}
+
+/// A runtime for [`App`].
+///
+/// # Errors
+/// When the system gives no threads.
+pub fn runtime() -> std::io::Result<Runtime> {
+    Builder::new_multi_thread().enable_all().thread_name("kube-vitals").build()
+}
+
+impl App {
+    /// Reads every file that the settings name, and binds the port.
+    ///
+    /// # Errors
+    /// When a file cannot be used, no cluster is configured, or the port is taken.
+    pub async fn build(settings: Settings, clock: Clock) -> anyhow::Result<Self> {
+        // Another caller in this process may have chosen it already: it is the only one there is.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        raise_open_file_limit();
+        let listener = Listener::bind(&settings.serving)
+            .with_context(|| format!("cannot bind {}:{}", settings.serving.address, settings.serving.port))?;
+        let config = kubernetes::config(settings.kubeconfig.as_deref()).await?;
+        let client = kubernetes::client(config.clone())?;
+        let cluster = Arc::new(Cluster::default());
+        // Revisions grow over restarts, so that none is ever used for two states.
+        let store = Arc::new(Store::new(u64::try_from(clock.now().0).unwrap_or_default()));
+        let (mut metrics, mut scraper) = (None, None);
+        let exposition = Exposition::new(|registry| {
+            let ours = registry.sub_registry_with_prefix(METRICS_PREFIX);
+            metrics = Some(DoorMetrics::register(ours));
+            scraper = Some(KubeletAccess::from_config(&config).and_then(|access| {
+                let (cluster, store, clock) = (Arc::clone(&cluster), Arc::clone(&store), clock.clone());
+                Scraper::build(&settings.scraping, settings.max_sample_age, access, cluster, store, clock, ours)
+            }));
+        });
+        let (metrics, scraper) = metrics.zip(scraper).context("the registry was not filled")?;
+        let readiness = Readiness::default();
+        let heartbeat = Heartbeat::new(clock.clone());
+        let api = Api {
+            cluster: Arc::clone(&cluster),
+            store,
+            clock: clock.clone(),
+            readiness: readiness.clone(),
+            heartbeat: heartbeat.clone(),
+            exposition: Arc::new(exposition),
+            group: settings.api_group.clone(),
+            resolution: settings.scraping.resolution,
+            max_sample_age: settings.max_sample_age,
+        };
+        let serving = Arc::new(ServingCertificate::default());
+        let certificates = Certificates::of(&settings, &client, &clock, &serving).await?;
+        let trust = Trust::of(&settings, &client).await?;
+        Ok(Self {
+            address: listener.local_addr()?,
+            node_selector: LabelSelector::parse(&settings.scraping.node_selector).context("--node-selector")?,
+            door: Door::build(listener, serving, api, &settings, &trust, &client, metrics).await?,
+            shutdown: settings.shutdown,
+            scraper: scraper?,
+            readiness,
+            heartbeat,
+            client,
+            cluster,
+            trust,
+            certificates,
+        })
+    }
+
+    /// The address bound.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Runs until `stop`, then stops in order: not ready, still serving for a while, drained.
+    ///
+    /// # Errors
+    /// When a task ends that should not.
+    pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        let (closing, ending) = (CancellationToken::new(), CancellationToken::new());
+        let mut background = Tasks::default();
+        let mut serving = Tasks::default();
+        let latch = |name, waiting_for| self.readiness.latch(name, waiting_for);
+        let (nodes, pods) = (latch("node-sync", "nodes are being listed"), latch("pod-sync", "pods are being listed"));
+        let trust = latch("authentication-sync", "the authentication settings of the cluster are being read");
+        let first_round = latch("first-scrape", "the kubelets are being asked for the first time");
+        let watch =
+            cluster::watch::run(self.cluster, self.client, self.node_selector, nodes, pods, ending.clone());
+        background.spawn("watch of nodes and pods", watch);
+        background.spawn("watch of authentication settings", self.trust.follow(trust, ending.clone()));
+        background.spawn("scraper", self.scraper.run(self.heartbeat, first_round, ending.clone()));
+        let certificate = latch("serving-certificate", "the serving certificate is being fetched");
+        background.spawn("serving certificate", self.certificates.keep(certificate, ending.clone()));
+        serving.spawn("listener", self.door.serve(self.shutdown.drain, closing.clone()));
+        tracing::info!(address = %self.address, "serving");
+
+        let stopped = async {
+            stop.cancelled().await;
+            self.readiness.begin_stop();
+            tokio::time::sleep(self.shutdown.delay).await;
+        };
+        let ended = tokio::select! {
+            () = stopped => Ok(()),
+            ended = background.first_end() => ended,
+            ended = serving.first_end() => ended,
+        };
+        closing.cancel();
+        serving.join().await;
+        ending.cancel();
+        background.join().await;
+        tracing::info!("stopped");
+        ended
+    }
+}
+
+impl DoorMetrics {
+    fn register(registry: &mut Registry) -> Self {
+        Self {
+            listener: ListenerMetrics::register(registry),
+            requests: apiserver::Metrics::register(registry),
+            authn: authn::Metrics::register(registry),
+            authz: authz::Metrics::register(registry),
+        }
+    }
+}
+
+impl Trust {
+    async fn of(settings: &Settings, client: &kube::Client) -> anyhow::Result<Self> {
+        let client = kubernetes::other_client(settings.authentication.kubeconfig.as_deref(), client).await?;
+        Ok(Self { live: LiveTrust::default(), client })
+    }
+
+    async fn follow(self, latch: crate::readiness::Latch, stop: CancellationToken) {
+        self.live.follow(self.client, latch, stop).await;
+    }
+}
+
+impl Certificates {
+    async fn of(
+        settings: &Settings,
+        client: &kube::Client,
+        clock: &Clock,
+        serving: &Arc<ServingCertificate>,
+    ) -> anyhow::Result<Self> {
+        Ok(match settings.serving.certificate.clone() {
+            Some((certificate, key)) => {
+                Self::Files(FileCertificates::load(certificate, key, Arc::clone(serving)).await?)
+            }
+            None => {
+                let service = settings.service.clone();
+                Self::Own(OwnCertificates::new(client.clone(), service, clock.clone(), Arc::clone(serving)))
+            }
+        })
+    }
+
+    async fn keep(self, latch: crate::readiness::Latch, stop: CancellationToken) {
+        match self {
+            Self::Own(own) => own.run(latch, stop).await,
+            Self::Files(files) => {
+                latch.release();
+                files.run(stop).await;
+            }
+        }
+    }
+}
+
+impl Door {
+    async fn build(
+        listener: Listener,
+        serving: Arc<ServingCertificate>,
+        api: Api,
+        settings: &Settings,
+        trust: &Trust,
+        client: &kube::Client,
+        metrics: DoorMetrics,
+    ) -> anyhow::Result<Self> {
+        let (live, clock) = (trust.live.clone(), api.clock.clone());
+        let authenticator =
+            Authenticator::new(trust.client.clone(), &settings.authentication, live, clock, metrics.authn)
+                .context("no random key for the memory of tokens")?;
+        let reviewer = kubernetes::other_client(settings.authorization.kubeconfig.as_deref(), client).await?;
+        let authorizer = Authorizer::new(reviewer, &settings.authorization, metrics.authz);
+        let limits = Limits {
+            requests_in_flight: settings.serving.max_requests_in_flight,
+            request_timeout: settings.serving.request_timeout,
+        };
+        let router = apiserver::router(api, Arc::new(authenticator), Arc::new(authorizer), limits, metrics.requests);
+        Ok(Self { listener, tls: Arc::new(tls::server_config(serving)?), router, metrics: metrics.listener })
+    }
+
+    async fn serve(self, drain: std::time::Duration, stop: CancellationToken) {
+        self.listener.serve(self.tls, self.router, self.metrics, drain, stop).await;
+    }
+}
+
+/// Each connection, to a kubelet or from a client, is an open file; the usual limit of 1,024 is too
+/// low for a thousand nodes. As Go programs do, take what the system allows.
+fn raise_open_file_limit() {
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%error, "the limit of open files cannot be raised");
+    }
+}

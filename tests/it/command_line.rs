@@ -1,0 +1,52 @@
+//! The program as typed: what it says, and what it ends with.
+
+use std::process::{Command, Output};
+
+/// Runs the program to its end, with no variables but these.
+fn run(words: &[&str], variables: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kube-vitals"));
+    command.args(words).env_clear().envs(variables.iter().copied()).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    str::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn wrong_configuration_is_told_whole_and_ends_with_2() {
+    let ended = run(&["serve", "--secure-port=high"], &[("KUBE_VITALS_METRIC_RESOLUTION", "1s")]);
+    assert_eq!(ended.status.code(), Some(2));
+    let told = text(&ended.stderr);
+    assert!(told.contains("--metric-resolution: 1s is less than 5s"), "{told}");
+    assert!(told.contains("--secure-port: \"high\""), "{told}");
+    assert!(ended.stdout.is_empty());
+}
+
+#[test]
+fn the_flag_wins_over_the_variable() {
+    let ended = run(&["serve", "--metric-resolution=2s"], &[("KUBE_VITALS_METRIC_RESOLUTION", "1s")]);
+    assert!(text(&ended.stderr).contains("--metric-resolution: 2s is less than 5s"), "{}", text(&ended.stderr));
+}
+
+#[test]
+fn an_unknown_flag_ends_with_2() {
+    let ended = run(&["serve", "--cert-dir=/tmp"], &[]);
+    assert_eq!(ended.status.code(), Some(2));
+    assert!(text(&ended.stderr).contains("--cert-dir"));
+}
+
+#[test]
+fn the_version_is_that_of_the_package() {
+    let ended = run(&["version"], &[]);
+    assert_eq!(ended.status.code(), Some(0));
+    assert_eq!(text(&ended.stdout), concat!("kube-vitals ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn help_teaches_by_groups_and_examples() {
+    let ended = run(&["serve", "--help"], &[]);
+    assert_eq!(ended.status.code(), Some(0));
+    for words in ["Kubelets:", "Shutdown:", "Examples:", "KUBE_VITALS_LOG_FILTER"] {
+        assert!(text(&ended.stdout).contains(words), "{words}");
+    }
+}
