@@ -26,6 +26,8 @@ struct World {
     later: Vec<Value>,
     /// So many patches are refused first.
     refuse_patches: u32,
+    /// Patches of this one are always refused.
+    forbidden: &'static str,
 }
 
 impl World {
@@ -48,6 +50,9 @@ impl World {
             }
             (&Method::PATCH, _) if self.refuse_patches > 0 => {
                 self.refuse_patches -= 1;
+                Some((403, failure(403)))
+            }
+            (&Method::PATCH, path) if !self.forbidden.is_empty() && path.ends_with(self.forbidden) => {
                 Some((403, failure(403)))
             }
             (&Method::PATCH, path) => {
@@ -121,7 +126,7 @@ async fn run(world: World) -> (Arc<ServingCertificate>, Readiness, Arc<Mutex<Wor
     let own = OwnCertificates::new(api.client(), service(), Clock::manual(NOW).0, Arc::clone(&serving));
     let latch = readiness.latch("own-certificates", "no certificate yet");
     let running = tokio::spawn(own.run(latch, stop.clone()));
-    tokio::time::sleep(Duration::from_secs(20)).await;
+    tokio::time::sleep(Duration::from_secs(30)).await;
     stop.cancel();
     running.await.unwrap();
     (serving, readiness, world, api)
@@ -241,4 +246,14 @@ async fn a_refused_patch_is_tried_again() {
     let (_, readiness, world, _) = run(world).await;
     assert!(world.lock().api_services["v1.custom.example.com"]["spec"]["caBundle"].is_string());
     assert!(readiness.is_ready(), "serving does not wait for the aggregator");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_api_service_that_may_not_be_patched_holds_up_no_other() {
+    let names = ["v1.aaa", "v1.custom.example.com"];
+    let api_services = names.map(|name| api_service(name, "custom-api", &json!({}))).into();
+    let (_, _, world, _) = run(World { api_services, forbidden: "v1.aaa", ..World::default() }).await;
+    let world = world.lock();
+    assert!(world.api_services["v1.custom.example.com"]["spec"]["caBundle"].is_string());
+    assert!(world.api_services["v1.aaa"]["spec"]["caBundle"].is_null());
 }
