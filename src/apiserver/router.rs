@@ -59,8 +59,8 @@ fn routes(groups: &Groups) -> Routes {
         ("/metrics".to_owned(), get(metrics)),
     ];
     for (path, probe) in [("/livez", Probe::Livez), ("/readyz", Probe::Readyz), ("/healthz", Probe::Healthz)] {
-        routes.push((path.to_owned(), get(move |content, request| health(probe, content, request))));
-        let one = get(move |content, request| health_check(probe, content, request));
+        routes.push((path.to_owned(), get(async move |content, request| health(probe, content, request))));
+        let one = get(async move |content, request| health_check(probe, content, request));
         routes.push((format!("{path}/{{check}}"), one));
     }
     groups.iter().for_each(|group| routes.extend(resource_routes(group)));
@@ -118,12 +118,12 @@ async fn metrics(State(content): Shared, request: Request) -> Response {
     ([(header::CONTENT_TYPE, HeaderValue::from_static(content_type))], text).into_response()
 }
 
-async fn health(probe: Probe, State(content): Shared, request: Request) -> Response {
+fn health(probe: Probe, State(content): Shared, request: Request) -> Response {
     let checks = probe.checks(&content.api.readiness, &content.api.heartbeat);
     probe.answer(&checks, request.uri().query().unwrap_or_default())
 }
 
-async fn health_check(probe: Probe, State(content): Shared, request: Request) -> Result<Response, Status> {
+fn health_check(probe: Probe, State(content): Shared, request: Request) -> Result<Response, Status> {
     let checks = probe.checks(&content.api.readiness, &content.api.heartbeat);
     let name = request.uri().path().rsplit('/').next().unwrap_or_default();
     health::answer_one(&checks, name)
@@ -133,5 +133,7 @@ async fn own_healthz(State(content): Shared) -> Result<Response, Status> {
     health::answer_own_group(&content.api.readiness)
 }
 
+#[cfg(test)]
+mod server;
 #[cfg(test)]
 mod tests;
