@@ -89,6 +89,7 @@ fn serve(port: u16, kubeconfig: &Path, nodes: &SimulatedNodes, sink: &OtlpSink, 
         ("--kubelet-certificate-authority", &authority),
         ("--metric-resolution", "5s"),
         ("--otlp-endpoint", &endpoint),
+        ("--tracing-sampling-rate-per-million", "1000000"),
     ];
     let arguments: Vec<&str> = arguments.iter().flat_map(|(flag, value)| [*flag, *value]).collect();
     // Spans leave the process at once, so that the suite need not wait for a full batch.
