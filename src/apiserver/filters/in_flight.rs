@@ -26,6 +26,13 @@ pub(crate) struct InFlight {
     _place: Option<Arc<Place>>,
 }
 
+impl InFlight {
+    /// A request that takes no place.
+    pub(crate) const fn unlimited(deadline: Instant) -> Self {
+        Self { deadline, _place: None }
+    }
+}
+
 #[derive(Debug)]
 struct Place {
     gauge: Gauge,
@@ -42,7 +49,7 @@ impl InFlightLimit {
     pub(super) fn admit(&self, request: &RequestInfo, deadline: Instant) -> Result<InFlight, Status> {
         let is_limited = request.resource.as_ref().is_some_and(|resource| resource.resource != "healthz");
         if !is_limited {
-            return Ok(InFlight { deadline, _place: None });
+            return Ok(InFlight::unlimited(deadline));
         }
         let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() else {
             self.metrics.shed.inc();

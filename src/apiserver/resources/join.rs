@@ -260,3 +260,6 @@ fn nothing_reported<'m>(record: &'m NodeRecord, pod: &Pod, containers: Vec<Conta
         None => lacking(record, Cause::NotStarted, pod.created),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -182,3 +182,6 @@ impl http_body::Body for Streamed {
         self.is_complete
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,5 +19,7 @@ mod list;
 pub(crate) mod node_scrapes;
 pub(crate) mod nodes;
 pub(crate) mod pods;
+#[cfg(test)]
+pub(crate) mod world;
 
 pub(crate) use join::{Ages, Moment};

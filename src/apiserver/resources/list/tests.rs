@@ -1,0 +1,78 @@
+use std::time::Duration;
+
+use http_body_util::BodyExt as _;
+use tokio::time::Instant;
+
+use super::*;
+
+/// So many rows of about a kilobyte, one a turn.
+struct Numbers {
+    left: u64,
+}
+
+impl Rows for Numbers {
+    fn head(&self, json: &mut Json) {
+        json.key("kind").string("NumberList");
+    }
+
+    fn turn(&mut self, _section: Section, json: &mut Json) -> bool {
+        json.string(&"x".repeat(1000));
+        self.left -= 1;
+        self.left > 0
+    }
+
+    fn has_missing(&self) -> bool {
+        false
+    }
+}
+
+fn in_flight(time: Duration) -> InFlight {
+    InFlight::unlimited(Instant::now() + time)
+}
+
+async fn answer(rows: u64, pretty: bool) -> Response {
+    List::new(Numbers { left: rows }).answer(pretty, in_flight(Duration::from_mins(1))).await
+}
+
+#[tokio::test]
+async fn a_short_list_has_a_length() {
+    let body = answer(3, false).await.into_body();
+    let told = http_body::Body::size_hint(&body).exact();
+    let sent = body.collect().await.unwrap().to_bytes();
+    assert_eq!(told, Some(sent.len() as u64));
+    assert!(sent.ends_with(b"xxx\"]}\n"));
+}
+
+#[tokio::test]
+async fn a_long_list_comes_in_chunks_and_whole() {
+    let mut body = answer(1000, false).await.into_body();
+    let mut all = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let chunk = frame.unwrap().into_data().unwrap();
+        assert!(chunk.len() <= CHUNK_CAPACITY_BYTES, "{}", chunk.len());
+        all.extend_from_slice(&chunk);
+    }
+    let list: serde_json::Value = serde_json::from_slice(&all).unwrap();
+    assert_eq!(list["items"].as_array().unwrap().len(), 1000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_is_not_read_in_time_is_cut_off_not_ended() {
+    let list = List::new(Numbers { left: 1000 });
+    let mut body = list.answer(false, in_flight(Duration::from_secs(5))).await.into_body();
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let mut went_well = None;
+    while let Some(frame) = body.frame().await {
+        went_well = Some(frame.is_ok());
+    }
+    assert_eq!(went_well, Some(false), "a client must not take the part for the whole");
+}
+
+#[tokio::test]
+async fn a_list_is_indented_only_while_somebody_might_read_it() {
+    let short = answer(2, true).await.into_body().collect().await.unwrap().to_bytes();
+    assert!(short.starts_with(b"{\n  \"kind\": \"NumberList\",\n  \"items\": [\n    \"x"));
+    let long = answer(2000, true).await.into_body().collect().await.unwrap().to_bytes();
+    assert!(long.starts_with(b"{\"kind\":\"NumberList\",\"items\":[\"x"));
+    assert!(serde_json::from_slice::<serde_json::Value>(&long).is_ok());
+}

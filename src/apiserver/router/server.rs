@@ -1,0 +1,148 @@
+//! The whole router in this process, over a small world, for tests.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use http::{HeaderMap, Request, Response};
+use http_body_util::BodyExt as _;
+use tower::ServiceExt as _;
+
+use crate::apiserver::authn::{Authenticate, AuthnError, User, Via};
+use crate::apiserver::authz::{Authorize, AuthzError, Decision};
+use crate::apiserver::resources::world::{World, at};
+use crate::apiserver::{Api, ConnectionId, Limits, Metrics, Peer, RequestInfo, router};
+use crate::clock::{Clock, ClockHand};
+use crate::readiness::{Heartbeat, Readiness};
+use crate::telemetry::Exposition;
+
+/// Believes the header `x-user`; a request without it is anonymous, as is a `stranger` without
+/// rights; `broken` cannot be known.
+struct Named;
+
+impl Authenticate for Named {
+    fn authenticate<'a>(
+        &'a self,
+        _peer: &'a Peer,
+        headers: &'a mut HeaderMap,
+    ) -> BoxFuture<'a, Result<User, AuthnError>> {
+        let name = headers.remove("x-user").map(|name| name.to_str().unwrap().to_owned());
+        let user = match name.as_deref() {
+            None => Ok(User::anonymous()),
+            Some("stranger") => Ok(User { name: "mallory".to_owned(), ..User::anonymous() }),
+            Some("nobody") => Err(AuthnError::Unauthorized { cause: "an old token".to_owned() }),
+            Some("broken") => Err(AuthnError::Unavailable(Arc::new(std::io::Error::other("no route")))),
+            Some(name) => Ok(User { name: name.to_owned(), via: Via::Token, ..User::anonymous() }),
+        };
+        futures::future::ready(user).boxed()
+    }
+
+    fn is_front_proxy(&self, _peer: &Peer) -> bool {
+        true
+    }
+}
+
+/// Allows all but `mallory`; has no verdict on `unsure`, never ends with `slow`, panics for `panic`.
+struct NotMallory;
+
+impl Authorize for NotMallory {
+    fn authorize<'a>(
+        &'a self,
+        user: &'a User,
+        _request: &'a RequestInfo,
+    ) -> BoxFuture<'a, Result<Decision, AuthzError>> {
+        async move {
+            match user.name.as_str() {
+                "mallory" => Ok(Decision::Denied { reason: "no role".to_owned() }),
+                "unsure" => Err(AuthzError::Contradictory),
+                "slow" => futures::future::pending().await,
+                "panic" => panic!("for the test"),
+                _ => Ok(Decision::Allowed),
+            }
+        }
+        .boxed()
+    }
+}
+
+pub(super) struct Server {
+    router: Router,
+    pub(super) hand: ClockHand,
+    pub(super) readiness: Readiness,
+    pub(super) exposition: Arc<Exposition>,
+}
+
+impl Server {
+    pub(super) fn over(world: &World) -> Self {
+        Self::limited(world, 400)
+    }
+
+    /// A server that answers so many requests for resources at once, 31 s after the world began.
+    pub(super) fn limited(world: &World, requests_in_flight: usize) -> Self {
+        let (clock, hand) = Clock::manual(at(31.0));
+        let mut metrics = None;
+        let exposition = Arc::new(Exposition::new(|registry| metrics = Some(Metrics::register(registry))));
+        let readiness = Readiness::default();
+        let api = Api {
+            cluster: Arc::clone(&world.cluster),
+            store: Arc::clone(&world.store),
+            readiness: readiness.clone(),
+            heartbeat: Heartbeat::new(clock.clone()),
+            clock,
+            exposition: Arc::clone(&exposition),
+            group: "custom.example.com".to_owned(),
+            resolution: Duration::from_secs(15),
+            max_sample_age: Duration::from_mins(2),
+        };
+        let limits = Limits { requests_in_flight, request_timeout: Duration::from_mins(1) };
+        let router = router(api, Arc::new(Named), Arc::new(NotMallory), limits, metrics.unwrap());
+        Self { router, hand, readiness, exposition }
+    }
+
+    pub(super) async fn send(&self, request: http::request::Builder) -> Response<Body> {
+        let peer = Peer {
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 40_000)),
+            certificates: Arc::from([]),
+            id: ConnectionId(1),
+        };
+        let request = request.extension(peer).body(Body::empty()).unwrap();
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    /// Status and body of a GET.
+    pub(super) async fn get(&self, uri: &str) -> (u16, String) {
+        read(self.send(Request::get(uri)).await).await
+    }
+
+    /// The same, sent by `user`.
+    pub(super) async fn get_as(&self, user: &str, uri: &str) -> (u16, String) {
+        read(self.send(Request::get(uri).header("x-user", user)).await).await
+    }
+
+    /// The body of a good answer that is a document.
+    pub(super) async fn document(&self, uri: &str) -> serde_json::Value {
+        let (code, body) = self.get(uri).await;
+        assert_eq!(code, 200, "{uri}: {body}");
+        serde_json::from_str(&body).unwrap()
+    }
+}
+
+pub(super) async fn read(response: Response<Body>) -> (u16, String) {
+    let code = response.status().as_u16();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (code, String::from_utf8(body.to_vec()).unwrap())
+}
+
+/// Compares with a file of `tests/golden/apiserver`, which `UPDATE_GOLDEN=1` writes anew.
+pub(super) fn assert_golden(name: &str, actual: &str) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/apiserver").join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, actual).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(actual, expected, "{name}: UPDATE_GOLDEN=1 accepts the change");
+}
