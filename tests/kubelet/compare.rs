@@ -44,11 +44,12 @@ pub(crate) fn values(looks: &[Look], runs: &[Run]) -> BTreeMap<String, Verdict> 
     verdicts
 }
 
-/// A served timestamp has whole seconds, so the true one may be up to a second later; loads are
-/// steady, so that second does not matter to the rate.
+/// A served timestamp has whole seconds, so the true one may be up to a second later; the truth is
+/// what the control group counted over any window of that second.
 fn judge(verdict: &mut Verdict, served: &Served, run: &Run) {
-    let Some(rate) = run.rate(served.timestamp - served.window, served.timestamp) else { return };
+    let Some(rates) = run.rates(served.timestamp - served.window, served.window) else { return };
     let Some((least, most)) = run.working_set_around(served.timestamp) else { return };
+    let rate = served.cpu.clamp(rates.0, rates.1);
     verdict.answers += 1;
     verdict.last_cpu = (rate / 1e6, served.cpu / 1e6);
     let cpu_error = (served.cpu - rate).abs();

@@ -82,6 +82,8 @@ async fn served_as_counted(folder: &Path) -> Result<(), String> {
             &authority,
             "--kubelet-preferred-address-types",
             "Hostname",
+            "--log-filter",
+            "warn",
         ],
         &[],
         &folder.join("server.log"),

@@ -57,7 +57,7 @@ pub(crate) async fn look(client: &kube::Client) -> Result<Look, String> {
     let mut look = Look { at: now_ms(), containers: BTreeMap::new(), running: BTreeMap::new(), ended: BTreeMap::new() };
     for pod in items(&usage) {
         for container in pod["containers"].as_array().into_iter().flatten() {
-            if let Some(served) = served(pod, container) {
+            if let Some(served) = served(container) {
                 look.containers.insert(name(pod, container), served);
             }
         }
@@ -84,10 +84,10 @@ pub(crate) async fn json(client: &kube::Client, path: &str) -> Result<Value, Str
     client.request(request).await.map_err(|error| format!("GET {path}: {error}"))
 }
 
-fn served(pod: &Value, container: &Value) -> Option<Served> {
-    let window: kube::core::Duration = pod["window"].as_str()?.parse().ok()?;
+fn served(container: &Value) -> Option<Served> {
+    let window: kube::core::Duration = container["window"].as_str()?.parse().ok()?;
     Some(Served {
-        timestamp: time(&pod["timestamp"])?,
+        timestamp: time(&container["timestamp"])?,
         window: i64::try_from(std::time::Duration::from(window).as_millis()).ok()?,
         cpu: quantity(&container["usage"]["cpu"])?,
         memory: quantity(&container["usage"]["memory"])?,

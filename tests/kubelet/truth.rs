@@ -1,6 +1,6 @@
 //! What the containers truly use: their control groups, read several times a second.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,6 +13,12 @@ use crate::now_ms;
 
 /// Often enough that a straight line between two readings is true to a thousandth.
 const PERIOD: Duration = Duration::from_millis(250);
+
+/// Where the node's control groups are, by the two versions of control groups.
+const TREES: [&str; 2] = ["/sys/fs/cgroup/cpuacct/kube-vitals-node", "/sys/fs/cgroup/kube-vitals-node"];
+/// A container that began while we looked is first read at most this late; no sample of the
+/// kubelet's is older than that, but for the start itself.
+const BEFORE_FIRST_MS: i64 = 1100;
 
 /// One reading of a control group.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +36,8 @@ pub(crate) struct Reading {
 pub(crate) struct Run {
     /// `pod/container`
     pub(crate) name: String,
+    /// Whether it began while we looked, so that its CPU was 0 just before the first reading.
+    pub(crate) is_whole: bool,
     /// In order of time.
     pub(crate) readings: Vec<Reading>,
 }
@@ -42,10 +50,16 @@ pub(crate) struct Sampler {
 }
 
 impl Run {
-    /// CPU in nanocores over a span of time, if the readings cover it.
-    pub(crate) fn rate(&self, from: i64, to: i64) -> Option<f64> {
-        let (first, last) = (self.cpu_at(from)?, self.cpu_at(to)?);
-        Some((last - first) / ((to - from) as f64 / 1000.0))
+    /// Least and greatest CPU in nanocores over a span of time that begins in the second after
+    /// `from`, if the readings cover it.
+    pub(crate) fn rates(&self, from: i64, window: i64) -> Option<(f64, f64)> {
+        let shifted = (0..1000).step_by(100).filter_map(|shift| {
+            let (first, last) = (self.cpu_at(from + shift)?, self.cpu_at(from + shift + window)?);
+            Some((last - first) / (window as f64 / 1000.0))
+        });
+        shifted.fold(None, |seen, rate| {
+            Some(seen.map_or((rate, rate), |(low, high): (f64, f64)| (low.min(rate), high.max(rate))))
+        })
     }
 
     /// Least and greatest working set from a second before `time` to two after.
@@ -63,6 +77,10 @@ impl Run {
     }
 
     fn cpu_at(&self, time: i64) -> Option<f64> {
+        let first = self.readings.first()?;
+        if self.is_whole && (first.at - BEFORE_FIRST_MS..first.at).contains(&time) {
+            return Some(0.0);
+        }
         let after = self.readings.partition_point(|reading| reading.at < time);
         let (left, right) = (self.readings.get(after.checked_sub(1)?)?, self.readings.get(after)?);
         let share = (time - left.at) as f64 / (right.at - left.at).max(1) as f64;
@@ -77,14 +95,14 @@ impl Sampler {
         let stop = Arc::new(AtomicBool::new(false));
         let (shared, stopped, folder) = (Arc::clone(&runs), Arc::clone(&stop), folder.to_owned());
         let thread = std::thread::spawn(move || {
-            let mut round = 0_u32;
+            let mut known = BTreeSet::new();
             while !stopped.load(Ordering::Relaxed) {
-                // Who runs is asked every two seconds: it costs processes.
-                if round.is_multiple_of(8) {
-                    discover(&folder, &shared);
+                let groups = container_groups();
+                if groups != known {
+                    discover(&folder, &shared, !known.is_empty());
+                    known = groups;
                 }
                 read_all(&shared);
-                round += 1;
                 std::thread::sleep(PERIOD);
             }
         });
@@ -106,8 +124,30 @@ impl Drop for Sampler {
     }
 }
 
+/// Control groups of containers, which are named by 64 hexadecimal digits: cheap to look for, and
+/// asked for so often that a new container is read well within its first second.
+fn container_groups() -> BTreeSet<PathBuf> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<PathBuf> = TREES.iter().map(PathBuf::from).collect();
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                continue;
+            }
+            let name = entry.file_name();
+            let is_container = name.len() == 64 && name.to_string_lossy().bytes().all(|byte| byte.is_ascii_hexdigit());
+            if is_container {
+                found.insert(entry.path());
+            } else {
+                open.push(entry.path());
+            }
+        }
+    }
+    found
+}
+
 /// The memory folder of a run stands beside its CPU file, as `tests/kubelet/containers` prints it.
-fn discover(folder: &Path, runs: &Mutex<BTreeMap<PathBuf, Run>>) {
+fn discover(folder: &Path, runs: &Mutex<BTreeMap<PathBuf, Run>>, is_whole: bool) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kubelet/containers");
     let Ok(output) = Command::new(script).arg("--dir").arg(folder).output() else { return };
     let Ok(mut runs) = runs.lock() else { return };
@@ -116,7 +156,7 @@ fn discover(folder: &Path, runs: &Mutex<BTreeMap<PathBuf, Run>>) {
             continue;
         };
         let files = PathBuf::from(format!("{cpu_file}|{memory}"));
-        runs.entry(files).or_insert_with(|| Run { name: format!("{pod}/{container}"), readings: Vec::new() });
+        runs.entry(files).or_insert_with(|| Run { name: format!("{pod}/{container}"), is_whole, readings: Vec::new() });
     }
 }
 
