@@ -396,7 +396,10 @@ async fn versions_grow_with_every_scrape() {
 async fn nodescrapes_names_the_pods_that_are_served_without_a_silent_container() {
     let world = World::with(
         vec![node("n"), node("other")],
-        vec![pod("web", "n", &[("app", running(0.0)), ("silent", running(0.0))]), pod("well", "n", &[("app", running(0.0))])],
+        vec![
+            pod("web", "n", &[("app", running(0.0)), ("silent", running(0.0))]),
+            pod("well", "n", &[("app", running(0.0))]),
+        ],
     );
     for time in [-60.0, -30.0, 0.0, 15.0] {
         let rows = ["web", "well"].map(|pod| (pod, "app", reading(time, 1_000, 1)));
@@ -416,4 +419,22 @@ async fn nodescrapes_names_the_pods_that_are_served_without_a_silent_container()
     let pods = server.document(&format!("{METRICS}/pods")).await;
     assert_eq!(names(&pods), ["web", "well"]);
     assert_eq!(pods["items"][0]["containers"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_was_allowed_is_what_is_answered() {
+    let server = server();
+    for path in [
+        // Allowed as `get pods/x`, routed as the list of a namespace.
+        "namespaces/shop%2Fpods/pods",
+        "namespaces/shop%2Fpods%2Fwhole/pods",
+        // Allowed as a resource or a subresource that we do not have.
+        "namespaces/other%2Fthings/pods",
+        "namespaces/shop/pods/whole%2Flog",
+        "nodes/node-a%2Fproxy",
+        "nodes%2Fnode-a",
+    ] {
+        assert_eq!(server.get(&format!("{METRICS}/{path}")).await.0, 404, "{path}");
+    }
+    assert_eq!(server.get(&format!("{METRICS}/nodes/node%2Da")).await.0, 200, "other escapes change nothing");
 }
