@@ -27,7 +27,7 @@ type PartialPods = HashMap<NodeName, Vec<PodKey>>;
 
 /// `…/nodescrapes`
 pub(crate) async fn list(State(content): State<Arc<Content>>, request: Request) -> Result<Response, Status> {
-    let call = Call::of(&content, &request)?;
+    let call = Call::of(&content, &request, "list", &NODE_SCRAPES)?;
     let rows = ScrapeRows {
         partial: partial_pods(&call.moment, None).await,
         moment: call.moment.clone(),
@@ -40,7 +40,7 @@ pub(crate) async fn list(State(content): State<Arc<Content>>, request: Request) 
 
 /// `…/nodescrapes/NAME`
 pub(crate) async fn get(State(content): State<Arc<Content>>, request: Request) -> Result<Response, Status> {
-    let call = Call::of(&content, &request)?;
+    let call = Call::of(&content, &request, "get", &NODE_SCRAPES)?;
     let name = &call.resource.name;
     let node = call.moment.view.node(name).ok_or_else(|| call.not_found("nodescrapes", name))?;
     let partial = partial_pods(&call.moment, Some(&node.name)).await;
