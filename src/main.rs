@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use kube_vitals::app::App;
+use kube_vitals::app::{self, App};
 use kube_vitals::clock::Clock;
-use kube_vitals::config::{Cli, Command, ServeArgs, Settings};
+use kube_vitals::config::{Cli, Command, Settings};
 use kube_vitals::shutdown::{self, Signals};
 use kube_vitals::sim::demo::{self, DemoArgs};
 use kube_vitals::telemetry;
@@ -24,7 +24,10 @@ const MISCONFIGURED: u8 = 2;
 
 fn main() -> ExitCode {
     match Cli::<DemoArgs>::parse().command {
-        Command::Serve(args) => serve(&args),
+        Command::Serve(args) => match Settings::from_args(&args) {
+            Ok(settings) => run(serve(settings)),
+            Err(faults) => fail(MISCONFIGURED, &faults),
+        },
         Command::Demo(args) => demo::run(&args),
         Command::Version => {
             let _ = writeln!(io::stdout(), "kube-vitals {}", env!("CARGO_PKG_VERSION"));
@@ -33,19 +36,15 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(args: &ServeArgs) -> ExitCode {
-    let settings = match Settings::from_args(args) {
-        Ok(settings) => settings,
-        Err(faults) => return fail(MISCONFIGURED, &faults),
-    };
-    match kube_vitals::runtime().map(|runtime| runtime.block_on(serve_until_stopped(settings))) {
+fn run(command: impl Future<Output = anyhow::Result<ExitCode>>) -> ExitCode {
+    match app::runtime().map(|runtime| runtime.block_on(command)) {
         Ok(Ok(code)) => code,
         Ok(Err(error)) => fail(FAILED, error.as_ref()),
         Err(error) => fail(FAILED, &error),
     }
 }
 
-async fn serve_until_stopped(settings: Settings) -> anyhow::Result<ExitCode> {
+async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
     let stop = CancellationToken::new();
     let signals = Signals::listen()?;
     let telemetry = telemetry::start(&settings.telemetry)?;

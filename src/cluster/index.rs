@@ -28,7 +28,7 @@ pub struct View {
 
 /// Which resources have been listed whole at least once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Listed {
+pub(crate) struct Listed {
     nodes: bool,
     pods: bool,
 }
@@ -106,7 +106,7 @@ fn after<K: Clone>(key: Option<&K>) -> Bound<K> {
 }
 
 /// What the index needs to know of the objects it holds.
-pub(super) trait Indexed: PartialEq + Sized {
+pub(crate) trait Indexed: PartialEq + Sized {
     /// What the object is found by.
     type Key: Ord + Clone;
 
@@ -157,8 +157,8 @@ impl Cluster {
         self.starts.subscribe()
     }
 
-    /// One object is there, or has changed.
-    pub(super) fn apply<T: Indexed>(&self, object: T) {
+    /// One object is there, or has changed. Only the watch says so, and tests in its place.
+    pub(crate) fn apply<T: Indexed>(&self, object: T) {
         let view = self.view();
         let before = T::map(&view).get(object.key());
         let object = self.share(object);
@@ -175,14 +175,14 @@ impl Cluster {
     }
 
     /// One object is gone.
-    pub(super) fn delete<T: Indexed>(&self, key: &T::Key) {
+    pub(crate) fn delete<T: Indexed>(&self, key: &T::Key) {
         self.change::<T>(|view| {
             T::map_mut(view).remove(key);
         });
     }
 
     /// These objects and no others are there.
-    pub(super) fn replace<T: Indexed>(&self, objects: Vec<Arc<T>>) {
+    pub(crate) fn replace<T: Indexed>(&self, objects: Vec<Arc<T>>) {
         let map = objects.into_iter().map(|object| (object.key().clone(), object)).collect();
         self.change::<T>(|view| {
             *T::map_mut(view) = map;

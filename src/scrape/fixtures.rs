@@ -11,11 +11,11 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
 use crate::clock::UnixMillis;
-use crate::cluster::{Address, Labels, Node};
+use crate::cluster::{Address, Container, ContainerState, Labels, Node, Phase, Pod};
 use crate::config::{AddressKind, KubeletTls, KubeletTrust, Scraping};
 use crate::scrape::KubeletAccess;
 use crate::scrape::access::TokenSource;
-use crate::usage::Uid;
+use crate::usage::{PodKey, Uid};
 
 pub(super) fn node(name: &str, hosts: &[&str]) -> Node {
     let address = |host: &&str| Address { kind: AddressKind::InternalIp, host: (*host).into() };
@@ -178,4 +178,43 @@ pub(super) fn http(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let mut answer = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n", body.len()).into_bytes();
     answer.extend_from_slice(body);
     answer
+}
+
+/// A running pod `ns/p` on `node` with one container `c`.
+pub(super) fn pod(node: &str, started: UnixMillis) -> Pod {
+    Pod {
+        key: PodKey::new("ns", "p"),
+        uid: Uid::parse("pod"),
+        labels: Labels::default(),
+        created: UnixMillis(0),
+        node: Some(node.into()),
+        phase: Phase::Running,
+        containers: Arc::new([Container { name: "c".into(), state: ContainerState::Running(started) }]),
+    }
+}
+
+/// What a kubelet says at `now` of the container of [`pod`], which began at `started` and has used
+/// half a core since; and of its node.
+pub(super) fn resource_text(now: UnixMillis, started: UnixMillis) -> String {
+    let UnixMillis(millis) = now;
+    let cpu_seconds = now.since(started).as_secs_f64() / 2.0;
+    let start_seconds = Duration::from_millis(started.0.unsigned_abs()).as_secs_f64();
+    let labels = r#"{container="c",namespace="ns",pod="p"}"#;
+    format!(
+        "container_cpu_usage_seconds_total{labels} {cpu_seconds} {millis}\n\
+         container_memory_working_set_bytes{labels} 4096 {millis}\n\
+         container_start_time_seconds{labels} {start_seconds}\n\
+         node_cpu_usage_seconds_total {cpu_seconds} {millis}\n\
+         node_memory_working_set_bytes 8192 {millis}\n"
+    )
+}
+
+/// The same kubelet's summary, with rates of a quarter of a core.
+pub(super) fn summary_json() -> String {
+    let rate = serde_json::json!({"usageNanoCores": 250_000_000});
+    serde_json::json!({
+        "node": {"nodeName": "n", "cpu": rate},
+        "pods": [{"podRef": {"name": "p", "namespace": "ns", "uid": "pod"}, "containers": [{"name": "c", "cpu": rate}]}]
+    })
+    .to_string()
 }

@@ -75,3 +75,6 @@ impl Intake {
         self.store.record(node, batch, scrape, &rules)
     }
 }
+
+#[cfg(test)]
+mod tests;

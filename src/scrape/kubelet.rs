@@ -133,26 +133,29 @@ fn before_answer(error: &reqwest::Error) -> Failure {
 }
 
 fn refused_certificate(error: &reqwest::Error) -> Option<String> {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        // An I/O error passes over what it wraps when asked for its source.
-        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let wrapped = wrapped.and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        if let Some(rustls::Error::InvalidCertificate(reason)) = wrapped.or_else(|| error.downcast_ref()) {
-            return Some(reason.to_string());
-        }
-        cause = error.source();
-    }
-    None
+    causes(error).find_map(|cause| match cause.downcast_ref() {
+        Some(rustls::Error::InvalidCertificate(reason)) => Some(reason.to_string()),
+        _ => None,
+    })
 }
 
 /// The innermost cause: the one sentence that tells something.
 fn root_cause(error: &reqwest::Error) -> String {
-    let mut root: &dyn std::error::Error = error;
-    while let Some(cause) = root.source() {
-        root = cause;
-    }
-    root.to_string()
+    causes(error).last().map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+/// From the outermost to the innermost. An I/O error passes over what it wraps when asked for its
+/// source, so it is asked for what it wraps.
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    let mut next = error.source();
+    std::iter::from_fn(move || {
+        let cause = next?;
+        next = match cause.downcast_ref::<std::io::Error>() {
+            Some(io) => io.get_ref().map(|inner| inner as &(dyn std::error::Error + 'static)),
+            None => cause.source(),
+        };
+        Some(cause)
+    })
 }
 
 #[cfg(test)]

@@ -10,9 +10,13 @@
 //!                └─ bounds: what a served number may be          └─ Faults: set per node, at run time
 //! ```
 
+mod causes;
 mod certificates;
 mod cluster;
+pub mod control_plane;
+pub mod demo;
 mod faults;
+mod front;
 mod kubelet;
 mod load;
 mod scenario;

@@ -11,9 +11,12 @@ use crate::usage::{
 };
 
 const MAX_AGE: Duration = Duration::from_mins(2);
+/// When containers started, in seconds: long ago, so that no first sample makes a rate.
+const START: f64 = -3600.0;
 
 fn at(seconds: f64) -> UnixMillis {
-    UnixMillis(1_795_391_000_000) + Duration::from_secs_f64(seconds)
+    let start = UnixMillis(1_795_391_000_000);
+    start + Duration::from_secs_f64(seconds - START)
 }
 
 fn scrape(seconds: f64) -> Scrape {
@@ -31,7 +34,7 @@ fn failed(seconds: f64, failure: Failure) -> Scrape {
     Scrape { outcome: Err(failure), ..scrape(seconds) }
 }
 
-/// A container of pod `pod`, named by `container`, `cpu_millis` after its start at 0.
+/// A container of pod `pod`, named by `container`, with `cpu_millis` used since its start.
 fn row<'a>(pod: &'a str, container: &'a str, seconds: f64, cpu_millis: u64) -> Row<'a> {
     Row { namespace: "work", pod, container, reading: reading(seconds, cpu_millis) }
 }
@@ -42,7 +45,7 @@ fn reading(seconds: f64, cpu_millis: u64) -> Reading {
         cpu_ns: Some(cpu_millis * 1_000_000),
         memory_time: Some(at(seconds)),
         memory_bytes: Some(4096),
-        start: Some(at(0.0)),
+        start: Some(at(START)),
         kubelet_rate: None,
     }
 }
@@ -358,7 +361,7 @@ mod kubelet_rates {
         store.batch(15.0, &batch);
         let summary = Batch {
             node: Some(Reading { kubelet_rate: Some(7_000_000), ..Reading::default() }),
-            rows: vec![offer("b", "app", 30, 0.0), offer("a", "side", 20, 0.0), offer("ghost", "app", 1, 0.0)],
+            rows: vec![offer("b", "app", 30, START), offer("a", "side", 20, START), offer("ghost", "app", 1, START)],
             ..Batch::default()
         };
         store.store.offer_kubelet_rates(&store.node, &summary);
@@ -371,7 +374,7 @@ mod kubelet_rates {
     #[test]
     fn nothing_new_publishes_nothing() {
         let store = Fixture::with_pods(&["a"]);
-        let summary = Batch { rows: vec![offer("a", "app", 20, 0.0)], ..Batch::default() };
+        let summary = Batch { rows: vec![offer("a", "app", 20, START)], ..Batch::default() };
         store.store.offer_kubelet_rates(&store.node, &summary);
         assert_eq!(store.store.snapshot().revision(), 100, "an unknown node");
         store.scrape(15.0, vec![row("a", "app", 10.0, 500)]);
@@ -389,8 +392,8 @@ mod kubelet_rates {
             store.store.offer_kubelet_rates(&store.node, &summary);
             store.millicores("a", "app")
         };
-        assert_eq!(offered(2.0), None);
-        assert_eq!(offered(1.0), Some(20), "the summary tells whole seconds");
+        assert_eq!(offered(START + 2.0), None);
+        assert_eq!(offered(START + 1.0), Some(20), "the summary tells whole seconds");
     }
 }
 

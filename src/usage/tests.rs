@@ -179,6 +179,16 @@ mod rule_3_the_kubelets_own_rate {
     use super::*;
 
     #[test]
+    fn a_young_run_is_measured_from_its_start_instead() {
+        let mut run = run(12.0, 600);
+        assert_eq!(rate(&run), Some((50, 12.0)));
+        run.offer_kubelet_rate(127_000_000);
+        assert_eq!(rate(&run), Some((50, 12.0)), "what the kubelet makes of its first moments is no better");
+        assert_eq!(rate(&self::run(0.9, 45)), None, "no rate stands on less than a second");
+        assert_eq!(rate(&self::run(30.1, 1500)), None, "a mean over a longer life tells nothing of now");
+    }
+
+    #[test]
     fn it_is_served_until_two_samples_make_a_rate() {
         let mut run = run(100.0, 5000);
         run.offer_kubelet_rate(42_000_000);
@@ -223,10 +233,10 @@ mod rule_7_no_number_is_invented {
 
     #[test]
     fn a_reading_without_cpu_or_memory_is_no_sample() {
-        let whole = Reading { cpu_ns: Some(0), memory_bytes: Some(0), ..Reading::default() };
+        let whole = Reading { cpu_ns: Some(0), memory_bytes: Some(8), ..Reading::default() };
         assert_eq!(
             Sample::from_reading(&whole, at(1.0)),
-            Some(Sample { time: at(1.0), cpu_ns: 0, memory_bytes: 0 }),
+            Some(Sample { time: at(1.0), cpu_ns: 0, memory_bytes: 8 }),
             "zero is a reading; a line without timestamp was read when asked for"
         );
         assert_eq!(Sample::from_reading(&Reading { cpu_ns: None, ..whole }, at(1.0)), None);
@@ -234,10 +244,16 @@ mod rule_7_no_number_is_invented {
     }
 
     #[test]
+    fn a_container_that_ended_a_moment_ago_reads_zero_twice_which_is_no_sample() {
+        let ended = Reading { cpu_ns: Some(0), memory_bytes: Some(0), start: Some(at(0.0)), ..Reading::default() };
+        assert_eq!(Sample::from_reading(&ended, at(20.0)), None);
+    }
+
+    #[test]
     fn the_cpu_lines_timestamp_counts_first() {
         let reading = Reading {
             cpu_ns: Some(0),
-            memory_bytes: Some(0),
+            memory_bytes: Some(8),
             cpu_time: Some(at(1.0)),
             memory_time: Some(at(2.0)),
             ..Reading::default()

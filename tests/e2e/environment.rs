@@ -79,13 +79,7 @@ impl Environment {
     }
 }
 
-fn serve(
-    port: u16,
-    kubeconfig: &Path,
-    nodes: &SimulatedNodes,
-    sink: &OtlpSink,
-    log: &Path,
-) -> Result<Server, String> {
+fn serve(port: u16, kubeconfig: &Path, nodes: &SimulatedNodes, sink: &OtlpSink, log: &Path) -> Result<Server, String> {
     let kubelet_port = nodes.fleet.port().to_string();
     let (kubeconfig, authority) = (kubeconfig.to_string_lossy(), nodes.authority.to_string_lossy());
     let endpoint = format!("http://{}", sink.http);
@@ -95,6 +89,7 @@ fn serve(
         ("--kubelet-certificate-authority", &authority),
         ("--metric-resolution", "5s"),
         ("--otlp-endpoint", &endpoint),
+        ("--tracing-sampling-rate-per-million", "1000000"),
     ];
     let arguments: Vec<&str> = arguments.iter().flat_map(|(flag, value)| [*flag, *value]).collect();
     // Spans leave the process at once, so that the suite need not wait for a full batch.

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kube_vitals::clock::{Clock, UnixMillis};
+use kube_vitals::clock::UnixMillis;
 use kube_vitals::sim::{Basis, Bounds, ContainerKind, World};
 use kube_vitals::usage::{Bytes, Nanocores};
 use serde_json::Value;
+
+use crate::world::SimulatedNodes;
 
 /// Compares a list of nodes; the number of equal values.
 pub(crate) fn nodes(world: &World, list: &Value) -> Result<usize, String> {
@@ -21,10 +23,9 @@ pub(crate) fn nodes(world: &World, list: &Value) -> Result<usize, String> {
 }
 
 /// Compares a list of pods of our own group, container by container; the number of equal values.
-pub(crate) fn pods(world: &World, list: &Value) -> Result<usize, String> {
-    let now = Clock::system().now();
+pub(crate) fn pods(nodes: &SimulatedNodes, list: &Value) -> Result<usize, String> {
     let mut equal = 0;
-    for pod in world.pods(now) {
+    for pod in nodes.running() {
         let item = item(list, Some(&pod.key.namespace), &pod.key.name)?;
         let served = item["containers"].as_array().map(Vec::as_slice).unwrap_or_default();
         let running = pod.containers.iter().filter(|container| container.kind != ContainerKind::Init);
@@ -39,7 +40,7 @@ pub(crate) fn pods(world: &World, list: &Value) -> Result<usize, String> {
             return Err(format!("{} is served with containers that do not run: {item}", pod.key));
         }
     }
-    same_length(list, world.pods(now).count())?;
+    same_length(list, nodes.running().count())?;
     Ok(equal)
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use kube_vitals::clock::Clock;
 use kube_vitals::sim::control_plane::{node_object, pod_object};
-use kube_vitals::sim::{Course, Faults, Fleet, Scenario, World};
+use kube_vitals::sim::{Course, Faults, Fleet, Phase, Scenario, SimPod, World};
 use serde_json::{Value, json};
 
 use crate::api::Api;
@@ -36,10 +36,16 @@ impl SimulatedNodes {
         let clock = Clock::system();
         let world = Arc::new(World::new(scenario(), clock.now()));
         let faults = Arc::new(Faults::new(world.scenario().faults.clone()));
-        let fleet = Fleet::start(Arc::clone(&world), faults, clock, vec![token]).await.map_err(|e| e.to_string())?;
+        let fleet = Fleet::start(Arc::clone(&world), faults, clock, vec![token]).map_err(|e| e.to_string())?;
         let authority = folder.join("kubelets.pem");
         std::fs::write(&authority, fleet.authority_pem()).map_err(|error| error.to_string())?;
         Ok(Self { world, fleet, authority })
+    }
+
+    /// The pods that run; one that has finished is not served.
+    pub(crate) fn running(&self) -> impl Iterator<Item = SimPod> {
+        let now = Clock::system().now();
+        self.world.pods(now).filter(move |pod| pod.phase(now) == Phase::Running)
     }
 
     /// Creates every node and pod in the API server, status included.

@@ -10,7 +10,7 @@ use http::{HeaderValue, header};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use crate::apiserver::authn::Authenticate;
+use crate::apiserver::authn::{Authenticate, Via};
 use crate::apiserver::authz::{Authorize, Decision};
 use crate::apiserver::filters::access::{Access, Outcome};
 use crate::apiserver::filters::audit_id::AUDIT_ID;
@@ -124,6 +124,8 @@ impl Chain {
         access.user.clone_from(&user.name);
         match self.authorizer.authorize(&user, info).await? {
             Decision::Allowed => Ok(next.run(request).instrument(tracing::info_span!("answer")).await),
+            // Somebody who showed nothing may get further by showing something.
+            Decision::Denied { .. } if user.via == Via::Anonymous => Err(Status::unauthorized()),
             Decision::Denied { reason } => Err(Status::forbidden(&user, info, &reason)),
         }
     }

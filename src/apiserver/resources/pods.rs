@@ -83,7 +83,13 @@ fn write(json: &mut Json, dialect: Dialect, pod: &Pod, answer: &PodAnswer<'_>, r
 fn write_container(json: &mut Json, dialect: Dialect, container: &ContainerAnswer<'_>) {
     json.key("name").string(container.name.as_str());
     match &container.usage {
-        Ok(usage) => fields::usage(json, dialect, usage),
+        Ok(usage) => {
+            if dialect == Dialect::Own {
+                // Each container has its own clock; the pod tells the earliest alone.
+                fields::times(json, usage.time, usage.window);
+            }
+            fields::usage(json, dialect, usage);
+        }
         Err(absence) => {
             json.key("usage").object(|_| {});
             fields::reason(json, &absence.cause);

@@ -261,6 +261,12 @@ async fn refusals_come_before_anything_is_told() {
 }
 
 #[tokio::test]
+async fn somebody_who_shows_nothing_is_asked_for_credentials() {
+    let (code, body) = server().get_as("stranger", &format!("{METRICS}/nodes")).await;
+    assert_eq!((code, body.contains(r#""reason":"Unauthorized""#)), (401, true), "{body}");
+}
+
+#[tokio::test]
 async fn nobody_is_let_in_because_nobody_could_decide() {
     let server = server();
     for user in ["broken", "unsure"] {

@@ -1,1 +1,191 @@
+//! The whole room against fake kubelets over real TLS. Time is real: sockets do not know paused
+//! time.
 
+use parking_lot::Mutex;
+
+use super::*;
+use crate::clock::UnixMillis;
+use crate::cluster::{Node, Pod};
+use crate::readiness::Readiness;
+use crate::scrape::fixtures::{Behaviour, FakeKubelet, http, node, pod, resource_text, summary_json};
+use crate::usage::{PodKey, Source, Usage};
+
+struct World {
+    cluster: Arc<Cluster>,
+    store: Arc<Store>,
+    readiness: Readiness,
+    heartbeat: Heartbeat,
+    stop: CancellationToken,
+}
+
+fn ok(body: &str) -> Behaviour {
+    Behaviour::Send(http("200 OK", "", body.as_bytes()))
+}
+
+/// A kubelet with one container that began at the shared time, and with a summary if told so.
+async fn kubelet(started: Arc<Mutex<UnixMillis>>, has_summary: bool) -> FakeKubelet {
+    FakeKubelet::start(move |head| match head.contains("/stats/summary") {
+        true if has_summary => ok(&summary_json()),
+        true => Behaviour::Send(http("403 Forbidden", "", b"")),
+        false => ok(&resource_text(Clock::system().now(), *started.lock())),
+    })
+    .await
+}
+
+fn an_hour_ago() -> Arc<Mutex<UnixMillis>> {
+    Arc::new(Mutex::new(Clock::system().now() - Duration::from_hours(1)))
+}
+
+fn scrape(kubelet: &FakeKubelet, settings: &Scraping, cluster: Arc<Cluster>) -> World {
+    let store = Arc::new(Store::new(0));
+    let mut registry = Registry::default();
+    let parts = (Arc::clone(&cluster), Arc::clone(&store), Clock::system());
+    let age = Duration::from_mins(2);
+    let scraper = Scraper::build(settings, age, kubelet.access(), parts.0, parts.1, parts.2, &mut registry).unwrap();
+    let heartbeat = Heartbeat::new(Clock::system());
+    let world = World { cluster, store, readiness: Readiness::default(), heartbeat, stop: CancellationToken::new() };
+    let latch = world.readiness.latch("first-round", "nodes are being asked");
+    tokio::spawn(scraper.run(world.heartbeat.clone(), latch, world.stop.clone()));
+    world
+}
+
+fn one_node() -> Arc<Cluster> {
+    Arc::new(Cluster::with(vec![node("n", &["127.0.0.1"])], vec![pod("n", UnixMillis(0))]))
+}
+
+impl World {
+    fn usage(&self) -> Option<Usage> {
+        let snapshot = self.store.snapshot();
+        let record = snapshot.node(&"n".into())?;
+        let pod = record.pod(&PodKey::new("ns", "p"), Uid::parse("pod"))?;
+        record.containers(pod).first().map(|container| container.run.usage())
+    }
+
+    fn reason(&self, node: &str) -> Option<&'static str> {
+        let snapshot = self.store.snapshot();
+        snapshot.node(&node.into())?.scrape.outcome.as_ref().err().map(crate::usage::Failure::reason)
+    }
+}
+
+/// Waits for something that must come soon, and says how long it took.
+async fn until(what: &str, mut holds: impl FnMut() -> bool) -> Duration {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(8), "never: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    begun.elapsed()
+}
+
+#[tokio::test]
+async fn first_contact_serves_usage_at_once_by_the_kubelets_own_rate() {
+    let kubelet = kubelet(an_hour_ago(), true).await;
+    let world = scrape(&kubelet, &kubelet.settings(), one_node());
+    let took = until("usage", || world.usage().is_some_and(|usage| usage.cpu.is_some())).await;
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert_eq!(world.usage().map(|usage| usage.source), Some(Source::Kubelet));
+    until("ready", || world.readiness.is_ready()).await;
+    assert!(world.heartbeat.age() < Duration::from_secs(1));
+    assert_eq!((kubelet.requests_for("/metrics/resource"), kubelet.requests_for("/stats/summary")), (1, 1));
+    world.stop.cancel();
+}
+
+#[tokio::test]
+async fn where_the_summary_is_refused_a_second_scrape_follows_a_second_later() {
+    let kubelet = kubelet(an_hour_ago(), false).await;
+    let world = scrape(&kubelet, &kubelet.settings(), one_node());
+    let took = until("usage", || world.usage().is_some_and(|usage| usage.cpu.is_some())).await;
+    assert!(took > Duration::from_secs(1) && took < Duration::from_secs(3), "{took:?}");
+    let usage = world.usage().unwrap();
+    assert_eq!(usage.source, Source::Samples);
+    let millicores = usage.cpu.unwrap().0 / 1_000_000;
+    assert!((495..=505).contains(&millicores), "{millicores} m of 500 m");
+    assert_eq!(kubelet.requests_for("/stats/summary"), 1, "a refusal is remembered");
+}
+
+#[tokio::test]
+async fn a_restarted_container_is_scraped_as_soon_as_it_has_a_rate() {
+    let started = an_hour_ago();
+    let kubelet = kubelet(Arc::clone(&started), true).await;
+    let world = scrape(&kubelet, &kubelet.settings(), one_node());
+    until("first usage", || world.usage().is_some()).await;
+    let restart = Clock::system().now();
+    *started.lock() = restart;
+    world.cluster.apply(pod("n", restart));
+    let is_new = || world.usage().is_some_and(|usage| usage.source == Source::Samples && usage.cpu.is_some());
+    let took = until("usage of the new run", is_new).await;
+    assert!(took < Duration::from_secs(4), "{took:?}");
+    assert!(world.usage().unwrap().window < Duration::from_secs(4), "the window begins with the run");
+}
+
+#[tokio::test]
+async fn a_failing_node_keeps_its_samples_and_recovers() {
+    let started = an_hour_ago();
+    let kubelet = kubelet(Arc::clone(&started), true).await;
+    let settings = Scraping { resolution: Duration::from_secs(1), ..kubelet.settings() };
+    let world = scrape(&kubelet, &settings, one_node());
+    until("usage", || world.usage().is_some()).await;
+    kubelet.become_other(|_| Behaviour::Send(http("500 Oh", "", b"")));
+    until("the failure", || world.reason("n") == Some("UnexpectedStatus")).await;
+    assert!(world.usage().is_some());
+    kubelet.become_other(move |_| ok(&resource_text(Clock::system().now(), *started.lock())));
+    until("recovery", || world.reason("n").is_none()).await;
+}
+
+#[tokio::test]
+async fn a_hanging_node_holds_up_nobody() {
+    let kubelet = kubelet(an_hour_ago(), true).await;
+    let hanging = FakeKubelet::start(|_| Behaviour::Hang).await;
+    let mut other: Node = node("hangs", &["127.0.0.1"]);
+    other.kubelet_port = Some(hanging.address.port());
+    let nodes = vec![node("n", &["127.0.0.1"]), other, node("nowhere", &[])];
+    let settings = Scraping {
+        use_node_status_port: true,
+        resolution: Duration::from_secs(3),
+        request_timeout: Duration::from_secs(2),
+        ..kubelet.settings()
+    };
+    let cluster = Arc::new(Cluster::with(nodes, vec![pod("n", UnixMillis(0))]));
+    let world = scrape(&kubelet, &settings, cluster);
+    let took = until("usage", || world.usage().is_some()).await;
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert_eq!(world.reason("nowhere"), Some("NoAddress"));
+    assert!(!world.readiness.is_ready(), "the hanging node has not been tried to the end");
+    until("all tried", || world.readiness.is_ready()).await;
+}
+
+#[tokio::test]
+async fn a_node_that_leaves_is_forgotten_and_one_that_comes_is_found() {
+    let kubelet = kubelet(an_hour_ago(), true).await;
+    let world = scrape(&kubelet, &kubelet.settings(), one_node());
+    until("usage", || world.usage().is_some()).await;
+    world.cluster.delete::<Node>(&"n".into());
+    until("forgotten", || world.store.snapshot().node(&"n".into()).is_none()).await;
+    let later = Node { uid: Uid::parse("another"), ..node("n", &["127.0.0.1"]) };
+    world.cluster.apply(later);
+    until("usage again", || world.usage().is_some()).await;
+}
+
+#[tokio::test]
+async fn nothing_is_scraped_before_all_pods_are_known() {
+    let kubelet = kubelet(an_hour_ago(), true).await;
+    let world = scrape(&kubelet, &kubelet.settings(), Arc::default());
+    world.cluster.replace(vec![Arc::new(node("n", &["127.0.0.1"]))]);
+    tokio::time::sleep(LOOK_INTERVAL * 3).await;
+    assert_eq!(kubelet.requests_for("/"), 0);
+    world.cluster.replace::<Pod>(vec![Arc::new(pod("n", UnixMillis(0)))]);
+    until("usage", || world.usage().is_some()).await;
+}
+
+#[tokio::test]
+async fn a_stop_ends_all_requests() {
+    let kubelet = kubelet(an_hour_ago(), true).await;
+    let settings = Scraping { resolution: Duration::from_millis(300), ..kubelet.settings() };
+    let world = scrape(&kubelet, &settings, one_node());
+    until("usage", || world.usage().is_some()).await;
+    world.stop.cancel();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let requests = kubelet.requests_for("/");
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert_eq!(kubelet.requests_for("/"), requests);
+}
