@@ -135,6 +135,8 @@ async fn own_healthz(State(content): Shared) -> Result<Response, Status> {
 }
 
 #[cfg(test)]
+mod observed;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use http::header;
 
 use crate::apiserver::content::Content;
 use crate::apiserver::filters::InFlight;
-use crate::apiserver::groups::ApiGroup;
+use crate::apiserver::groups::{ApiGroup, ResourceType};
 use crate::apiserver::list_options::{ListOptions, is_pretty};
 use crate::apiserver::negotiate::{JSON, accepts_json};
 use crate::apiserver::resources::join::Moment;
@@ -29,14 +29,26 @@ pub(super) struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// Reads `request`, of which the chain of filters has told the meaning.
-    pub(super) fn of(content: &'a Content, request: &'a Request) -> Result<Self, Status> {
+    /// Reads `request`, which the router took for `verb` on `served`.
+    pub(super) fn of(
+        content: &'a Content,
+        request: &'a Request,
+        verb: &str,
+        served: &ResourceType,
+    ) -> Result<Self, Status> {
         accepts_json(request.headers())?;
-        let info = request.extensions().get::<RequestInfo>();
-        let resource = info.and_then(|info| info.resource.as_ref()).ok_or_else(Status::path_not_found)?;
+        let info = request.extensions().get::<RequestInfo>().ok_or_else(Status::path_not_found)?;
+        let resource = info.resource.as_ref().ok_or_else(Status::path_not_found)?;
         let group = content.groups.find(&resource.group, &resource.version).ok_or_else(Status::path_not_found)?;
-        if info.is_some_and(|info| info.verb == "watch") {
-            return Err(Status::verb_not_supported("watch", &group.name, &resource.resource));
+        // The router sees the raw path and access rules the decoded one. Where an encoded slash
+        // makes them differ, what was allowed is not what would be answered.
+        if resource.resource != served.plural || !resource.subresource.is_empty() {
+            return Err(Status::path_not_found());
+        }
+        match info.verb.as_str() {
+            allowed if allowed == verb => {}
+            "watch" => return Err(Status::verb_not_supported("watch", &group.name, &resource.resource)),
+            _ => return Err(Status::path_not_found()),
         }
         let in_flight = request.extensions().get::<InFlight>().cloned();
         let in_flight = in_flight.ok_or_else(|| Status::internal("the request came past the filters", None))?;

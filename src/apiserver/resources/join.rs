@@ -10,7 +10,7 @@ use crate::apiserver::resources::absence::{Absence, Cause};
 use crate::clock::UnixMillis;
 use crate::cluster::{Container, ContainerState, Node, Phase, Pod, View};
 use crate::store::{ContainerRecord, NodeRecord, PodRecord, Snapshot};
-use crate::usage::{ContainerName, NodeName, PodKey, Run, Usage};
+use crate::usage::{ContainerName, PodKey, Run, Usage};
 
 /// A good scrape younger than this many resolutions makes an answer fresh.
 const FRESH_RESOLUTIONS: u32 = 2;
@@ -129,10 +129,7 @@ impl Moment {
 
     /// Usage of a pod, or why there is none.
     pub(crate) fn pod<'m>(&'m self, pod: &'m Pod) -> Result<PodAnswer<'m>, Absence<'m>> {
-        let node = self.served_node(pod)?;
-        let Some(record) = self.snapshot.node(node) else {
-            return Err(Absence { cause: Cause::NotScrapedYet, since: pod.created });
-        };
+        let record = self.record_of(pod)?;
         let readings = Readings::of(record, &pod.key, pod);
         let containers: Vec<_> =
             pod.containers.iter().filter_map(|container| self.container(&readings, container)).collect();
@@ -144,17 +141,19 @@ impl Moment {
         Ok(PodAnswer { freshness: self.freshness(record), time, window, containers, completeness })
     }
 
-    /// The node on which usage of `pod` is to be looked for.
-    fn served_node<'m>(&self, pod: &'m Pod) -> Result<&'m NodeName, Absence<'m>> {
+    /// The record in which usage of `pod` is to be looked for.
+    fn record_of<'m>(&'m self, pod: &Pod) -> Result<&'m NodeRecord, Absence<'m>> {
         let idle = |cause| Absence { cause, since: pod.created };
         if pod.phase == Phase::Finished {
             return Err(idle(Cause::Finished));
         }
         let node = pod.node.as_ref().ok_or_else(|| idle(Cause::NotScheduled))?;
-        if self.view.node(node.as_str()).is_none() {
-            return Err(idle(Cause::NodeNotServed));
-        }
-        Ok(node)
+        // Nodes that leave are forgotten by the store, so that the look into the view, which costs
+        // as much as all the rest, is spared for all pods that are well.
+        self.snapshot.node(node).ok_or_else(|| {
+            let is_served = self.view.node(node.as_str()).is_some();
+            idle(if is_served { Cause::NotScrapedYet } else { Cause::NodeNotServed })
+        })
     }
 
     /// One container's usage or why it lacks; `None` for a container that does not run.

@@ -27,9 +27,9 @@ type PartialPods = HashMap<NodeName, Vec<PodKey>>;
 
 /// `…/nodescrapes`
 pub(crate) async fn list(State(content): State<Arc<Content>>, request: Request) -> Result<Response, Status> {
-    let call = Call::of(&content, &request)?;
+    let call = Call::of(&content, &request, "list", &NODE_SCRAPES)?;
     let rows = ScrapeRows {
-        partial: partial_pods(&call.moment).await,
+        partial: partial_pods(&call.moment, None).await,
         moment: call.moment.clone(),
         group_version: call.group.group_version(),
         options: call.options()?,
@@ -40,27 +40,28 @@ pub(crate) async fn list(State(content): State<Arc<Content>>, request: Request) 
 
 /// `…/nodescrapes/NAME`
 pub(crate) async fn get(State(content): State<Arc<Content>>, request: Request) -> Result<Response, Status> {
-    let call = Call::of(&content, &request)?;
+    let call = Call::of(&content, &request, "get", &NODE_SCRAPES)?;
     let name = &call.resource.name;
     let node = call.moment.view.node(name).ok_or_else(|| call.not_found("nodescrapes", name))?;
-    let partial = partial_pods(&call.moment).await;
+    let partial = partial_pods(&call.moment, Some(&node.name)).await;
     Ok(call.object(|json| {
         fields::type_meta(json, NODE_SCRAPES.kind, &call.group.group_version());
         write(json, node, &call.moment, &partial);
     }))
 }
 
-/// Goes over all pods, giving way to other tasks: a cluster's worth of pods takes milliseconds.
-async fn partial_pods(moment: &Moment) -> PartialPods {
+/// Those on `node`, or on all nodes. Goes over all pods, which takes milliseconds in a large
+/// cluster, and gives way to other tasks.
+async fn partial_pods(moment: &Moment, node: Option<&NodeName>) -> PartialPods {
     const PODS_PER_TURN: usize = 256;
     let mut partial = PartialPods::new();
     for (index, pod) in moment.view.pods().enumerate() {
-        let settled = moment.pod(pod).is_ok_and(|answer| answer.completeness == Completeness::Settled);
-        if let (true, Some(node)) = (settled, &pod.node) {
-            partial.entry(node.clone()).or_default().push(pod.key.clone());
-        }
         if index % PODS_PER_TURN == PODS_PER_TURN - 1 {
             tokio::task::yield_now().await;
+        }
+        let Some(on) = pod.node.as_ref().filter(|on| node.is_none_or(|node| node == *on)) else { continue };
+        if moment.pod(pod).is_ok_and(|answer| answer.completeness == Completeness::Settled) {
+            partial.entry(on.clone()).or_default().push(pod.key.clone());
         }
     }
     partial

@@ -23,7 +23,7 @@ const ROWS_PER_TURN: usize = 128;
 
 /// `…/nodes`
 pub(crate) async fn list(State(content): State<Arc<Content>>, request: Request) -> Result<Response, Status> {
-    let call = Call::of(&content, &request)?;
+    let call = Call::of(&content, &request, "list", &NODES)?;
     let rows = NodeRows {
         moment: call.moment.clone(),
         dialect: call.group.dialect,
@@ -37,7 +37,7 @@ pub(crate) async fn list(State(content): State<Arc<Content>>, request: Request) 
 
 /// `…/nodes/NAME`
 pub(crate) async fn get(State(content): State<Arc<Content>>, request: Request) -> Result<Response, Status> {
-    let call = Call::of(&content, &request)?;
+    let call = Call::of(&content, &request, "get", &NODES)?;
     let (name, dialect) = (&call.resource.name, call.group.dialect);
     let node = call.moment.view.node(name).ok_or_else(|| call.not_found("nodes", name))?;
     let answer = served(&call.moment, dialect, node).map_err(|absence| {

@@ -23,7 +23,7 @@ const ROWS_PER_TURN: usize = 64;
 
 /// `…/pods` and `…/namespaces/NAMESPACE/pods`
 pub(crate) async fn list(State(content): State<Arc<Content>>, request: Request) -> Result<Response, Status> {
-    let call = Call::of(&content, &request)?;
+    let call = Call::of(&content, &request, "list", &PODS)?;
     let namespace = &call.resource.namespace;
     let rows = PodRows {
         moment: call.moment.clone(),
@@ -39,7 +39,7 @@ pub(crate) async fn list(State(content): State<Arc<Content>>, request: Request) 
 
 /// `…/namespaces/NAMESPACE/pods/NAME`
 pub(crate) async fn get(State(content): State<Arc<Content>>, request: Request) -> Result<Response, Status> {
-    let call = Call::of(&content, &request)?;
+    let call = Call::of(&content, &request, "get", &PODS)?;
     let dialect = call.group.dialect;
     let key = PodKey::new(&call.resource.namespace, &call.resource.name);
     let pod = call.moment.view.pod(&key).ok_or_else(|| call.not_found("pods", &key.name))?;

@@ -397,3 +397,50 @@ async fn versions_grow_with_every_scrape() {
     world.fail("node-a", 31.0, Failure::Unauthorized);
     assert_eq!(version().await, before + 1);
 }
+
+#[tokio::test]
+async fn nodescrapes_names_the_pods_that_are_served_without_a_silent_container() {
+    let world = World::with(
+        vec![node("n"), node("other")],
+        vec![
+            pod("web", "n", &[("app", running(0.0)), ("silent", running(0.0))]),
+            pod("well", "n", &[("app", running(0.0))]),
+        ],
+    );
+    for time in [-60.0, -30.0, 0.0, 15.0] {
+        let rows = ["web", "well"].map(|pod| (pod, "app", reading(time, 1_000, 1)));
+        world.scrape("n", time, None, &rows);
+    }
+    world.fail("other", 15.0, Failure::Unauthorized);
+    let server = Server::over(&world);
+    let partial = async |path: &str| server.document(&format!("{OWN}/nodescrapes{path}")).await;
+    assert_eq!(partial("/n").await["partialPods"], serde_json::Value::Null, "15 s after both began to run");
+    for time in [45.0, 75.0] {
+        let rows = ["web", "well"].map(|pod| (pod, "app", reading(time, 2_000, 1)));
+        world.scrape("n", time, None, &rows);
+    }
+    server.hand.advance(std::time::Duration::from_secs(45));
+    assert_eq!(partial("/n").await["partialPods"], serde_json::json!(["shop/web"]));
+    assert_eq!(partial("").await["items"][0]["partialPods"], serde_json::json!(["shop/web"]));
+    let pods = server.document(&format!("{METRICS}/pods")).await;
+    assert_eq!(names(&pods), ["web", "well"]);
+    assert_eq!(pods["items"][0]["containers"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_was_allowed_is_what_is_answered() {
+    let server = server();
+    for path in [
+        // Allowed as `get pods/x`, routed as the list of a namespace.
+        "namespaces/shop%2Fpods/pods",
+        "namespaces/shop%2Fpods%2Fwhole/pods",
+        // Allowed as a resource or a subresource that we do not have.
+        "namespaces/other%2Fthings/pods",
+        "namespaces/shop/pods/whole%2Flog",
+        "nodes/node-a%2Fproxy",
+        "nodes%2Fnode-a",
+    ] {
+        assert_eq!(server.get(&format!("{METRICS}/{path}")).await.0, 404, "{path}");
+    }
+    assert_eq!(server.get(&format!("{METRICS}/nodes/node%2Da")).await.0, 200, "other escapes change nothing");
+}
