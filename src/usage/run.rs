@@ -125,8 +125,11 @@ impl Run {
             return Recorded::Restarted;
         }
         let step = sample.time.since(self.last.time);
+        let moves_on = |base: UnixMillis| {
+            step >= STEADY_WINDOW || (step >= SHORTEST_WINDOW && sample.time.since(base) >= LONGEST_STEADY_WINDOW)
+        };
         match self.base {
-            Base::Point { time, .. } if step < STEADY_WINDOW && sample.time.since(time) < LONGEST_STEADY_WINDOW => {}
+            Base::Point { time, .. } if !moves_on(time) => {}
             Base::None | Base::Kubelet { .. } if step < SHORTEST_WINDOW => return Recorded::Unchanged,
             _ => self.base = Base::Point { time: self.last.time, cpu_ns: self.last.cpu_ns },
         }

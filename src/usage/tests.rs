@@ -95,6 +95,14 @@ mod rule_1_rate_of_two_samples {
         record(&mut run, 160.0, 100);
         assert_eq!(rate(&run), Some((100, 1.0)));
     }
+
+    #[test]
+    fn a_base_never_moves_on_to_a_window_too_short_to_be_served() {
+        let mut run = run(100.0, 0);
+        record(&mut run, 161.9, 6190);
+        record(&mut run, 162.0, 6200);
+        assert_eq!(rate(&run), Some((100, 62.0)));
+    }
 }
 
 mod rule_2_restart {

@@ -27,8 +27,8 @@ pub(crate) struct Reading {
     pub(crate) at: i64,
     /// Consumed since the start, in nanoseconds.
     pub(crate) cpu_ns: u64,
-    /// Usage less inactive file pages, as kubelets count it.
-    pub(crate) working_set: u64,
+    /// Usage less inactive file pages, as kubelets count it; not known before the container has a name.
+    pub(crate) working_set: Option<u64>,
 }
 
 /// All readings of one run of a container.
@@ -65,7 +65,7 @@ impl Run {
     /// Least and greatest working set from a second before `time` to two after.
     pub(crate) fn working_set_around(&self, time: i64) -> Option<(u64, u64)> {
         let near = self.readings.iter().filter(|reading| (time - 1000..=time + 2000).contains(&reading.at));
-        near.map(|reading| reading.working_set).fold(None, |seen, value| {
+        near.filter_map(|reading| reading.working_set).fold(None, |seen, value| {
             seen.map_or(Some((value, value)), |(low, high): (u64, u64)| Some((low.min(value), high.max(value))))
         })
     }
@@ -99,7 +99,9 @@ impl Sampler {
             while !stopped.load(Ordering::Relaxed) {
                 let groups = container_groups();
                 if groups != known {
-                    discover(&folder, &shared, !known.is_empty());
+                    // Names take a while to find out, in which much CPU can be used.
+                    let early: Vec<_> = groups.difference(&known).filter_map(|group| first_reading(group)).collect();
+                    discover(&folder, &shared, &early, !known.is_empty());
                     known = groups;
                 }
                 read_all(&shared);
@@ -146,8 +148,14 @@ fn container_groups() -> BTreeSet<PathBuf> {
     found
 }
 
+/// A group and its CPU now.
+fn first_reading(group: &Path) -> Option<(String, Reading)> {
+    let cpu_ns = cpu_ns(&group.join("cpuacct.usage")).or_else(|| cpu_ns(&group.join("cpu.stat")))?;
+    Some((group.display().to_string(), Reading { at: now_ms(), cpu_ns, working_set: None }))
+}
+
 /// The memory folder of a run stands beside its CPU file, as `tests/kubelet/containers` prints it.
-fn discover(folder: &Path, runs: &Mutex<BTreeMap<PathBuf, Run>>, is_whole: bool) {
+fn discover(folder: &Path, runs: &Mutex<BTreeMap<PathBuf, Run>>, early: &[(String, Reading)], is_whole: bool) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kubelet/containers");
     let Ok(output) = Command::new(script).arg("--dir").arg(folder).output() else { return };
     let Ok(mut runs) = runs.lock() else { return };
@@ -156,7 +164,11 @@ fn discover(folder: &Path, runs: &Mutex<BTreeMap<PathBuf, Run>>, is_whole: bool)
             continue;
         };
         let files = PathBuf::from(format!("{cpu_file}|{memory}"));
-        runs.entry(files).or_insert_with(|| Run { name: format!("{pod}/{container}"), is_whole, readings: Vec::new() });
+        runs.entry(files).or_insert_with(|| {
+            let first = early.iter().find(|(group, _)| cpu_file.starts_with(group.as_str()));
+            let readings = first.map(|(_, reading)| *reading).into_iter().collect();
+            Run { name: format!("{pod}/{container}"), is_whole, readings }
+        });
     }
 }
 
@@ -164,7 +176,8 @@ fn read_all(runs: &Mutex<BTreeMap<PathBuf, Run>>) {
     let Ok(mut runs) = runs.lock() else { return };
     for (files, run) in runs.iter_mut() {
         let Some((cpu_file, memory)) = files.to_str().and_then(|files| files.split_once('|')) else { continue };
-        if let (Some(cpu_ns), Some(working_set)) = (cpu_ns(Path::new(cpu_file)), working_set(Path::new(memory))) {
+        if let Some(cpu_ns) = cpu_ns(Path::new(cpu_file)) {
+            let working_set = working_set(Path::new(memory));
             run.readings.push(Reading { at: now_ms(), cpu_ns, working_set });
         }
     }
