@@ -158,8 +158,7 @@ impl App {
         let (nodes, pods) = (latch("node-sync", "nodes are being listed"), latch("pod-sync", "pods are being listed"));
         let trust = latch("authentication-sync", "the authentication settings of the cluster are being read");
         let first_round = latch("first-scrape", "the kubelets are being asked for the first time");
-        let watch =
-            cluster::watch::run(self.cluster, self.client, self.node_selector, nodes, pods, ending.clone());
+        let watch = cluster::watch::run(self.cluster, self.client, self.node_selector, nodes, pods, ending.clone());
         background.spawn("watch of nodes and pods", watch);
         background.spawn("watch of authentication settings", self.trust.follow(trust, ending.clone()));
         background.spawn("scraper", self.scraper.run(self.heartbeat, first_round, ending.clone()));

@@ -118,7 +118,8 @@ fn a_pod_fits_in_200_bytes() {
 
 #[test]
 fn a_reader_goes_on_after_where_it_stopped() {
-    let cluster = Cluster::with(vec![], vec![pod("a", "x", "1", &[]), pod("a", "y", "2", &[]), pod("b", "a", "3", &[])]);
+    let cluster =
+        Cluster::with(vec![], vec![pod("a", "x", "1", &[]), pod("a", "y", "2", &[]), pod("b", "a", "3", &[])]);
     let view = cluster.view();
     let after = |key: Option<&PodKey>| view.pods_after(key).map(|pod| pod.key.to_string()).collect::<Vec<_>>();
     assert_eq!(after(None), ["a/x", "a/y", "b/a"]);

@@ -42,4 +42,5 @@ pub(crate) use authorities::{Authority, Credential};
 pub(crate) use storage::{Key, Storage};
 
 pub use accounts::{Account, Accounts};
+pub use objects::{node as node_object, pod as pod_object};
 pub use start::{ControlPlane, StartError};

@@ -4,8 +4,8 @@
 mod node;
 mod pod;
 
-pub(crate) use node::node;
-pub(crate) use pod::pod;
+pub use node::node;
+pub use pod::pod;
 
 use serde_json::{Value, json};
 

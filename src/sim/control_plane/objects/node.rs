@@ -10,7 +10,7 @@ use crate::sim::SimNode;
 const MAX_PODS: &str = "110";
 
 /// The node's object; its kubelet listens on `kubelet_port`.
-pub(crate) fn node(node: &SimNode, kubelet_port: u16, at: UnixMillis) -> Value {
+pub fn node(node: &SimNode, kubelet_port: u16, at: UnixMillis) -> Value {
     let name = node.name.as_str();
     let resources = json!({
         "cpu": node.cpu_cores.to_string(),
