@@ -84,7 +84,12 @@ async fn main() -> Result<(), String> {
     Ok(())
 }
 
-async fn measure(arguments: &Arguments, simulation: &Simulation, server: &Server, started: Instant) -> Result<(), String> {
+async fn measure(
+    arguments: &Arguments,
+    simulation: &Simulation,
+    server: &Server,
+    started: Instant,
+) -> Result<(), String> {
     let (id, pods) = (server.process.id(), u64::from(arguments.nodes * arguments.pods_per_node));
     let client = answers::first_usage(simulation, server.port, pods, started).await?;
     println!("resident at that moment: {}", mebibytes(usage_of::resident_bytes(id)?));

@@ -130,15 +130,19 @@ fn leaf_params(name: &str, hosts: Vec<String>, usage: ExtendedKeyUsagePurpose) -
 /// An API server that answers every request alike and remembers what it was asked.
 #[derive(Clone)]
 pub(super) struct ApiServer {
-    answer: Arc<dyn Fn(&ApiRequest) -> Option<(u16, Value)> + Send + Sync>,
+    answer: Arc<Answer>,
     requests: Arc<Mutex<Vec<ApiRequest>>>,
 }
+
+/// Code and body for a request, or no answer at all.
+type Answer = dyn Fn(&ApiRequest) -> Option<(u16, Value)> + Send + Sync;
 
 /// One request it got.
 #[derive(Clone, Debug)]
 pub(super) struct ApiRequest {
     pub(super) method: Method,
     pub(super) path: String,
+    pub(super) query: String,
     pub(super) body: Value,
 }
 
@@ -175,7 +179,12 @@ impl ApiServer {
         let (head, body) = request.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         let body = serde_json::from_slice(&body).unwrap_or_default();
-        let request = ApiRequest { method: head.method, path: head.uri.path().to_owned(), body };
+        let request = ApiRequest {
+            method: head.method,
+            path: head.uri.path().to_owned(),
+            query: head.uri.query().unwrap_or_default().to_owned(),
+            body,
+        };
         self.requests.lock().push(request.clone());
         let Some((code, answer)) = (self.answer)(&request) else { return std::future::pending().await };
         let answer = Full::new(Bytes::from(answer.to_string()));

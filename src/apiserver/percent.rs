@@ -10,16 +10,9 @@ pub(crate) fn decode(text: &str) -> Cow<'_, str> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {
-        match escape(rest) {
-            Some((byte, after)) => {
-                bytes.push(byte);
-                rest = after;
-            }
-            None => {
-                bytes.push(first);
-                rest = tail;
-            }
-        }
+        let (byte, after) = escape(rest).unwrap_or((first, tail));
+        bytes.push(byte);
+        rest = after;
     }
     Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
 }

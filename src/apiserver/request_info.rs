@@ -3,8 +3,11 @@
 //! Pure, and independent of the router: kube-apiserver derives the same from the same URL, so a rule
 //! means the same there and here, also for paths that we do not serve.
 
+use std::borrow::Cow;
+
 use http::Method;
 
+use super::list_options::FieldSelector;
 use super::percent;
 
 /// A request as access rules see it.
@@ -125,15 +128,13 @@ fn asks_to_watch(query: &str) -> bool {
 
 fn option(query: &str, wanted: &str) -> Option<String> {
     let value = percent::query_pairs(query).find(|(key, _)| key == wanted).map(|(_, value)| value);
-    value.filter(|value| !value.is_empty()).map(|value| value.into_owned())
+    value.filter(|value| !value.is_empty()).map(Cow::into_owned)
 }
 
-/// The one name that a field selector leaves, if it requires one.
+/// The name that a field selector demands. Read by the same parser as the list itself: were they to
+/// differ, a right to one object could show others.
 fn selected_name(selector: &str) -> Option<String> {
-    selector.split(',').find_map(|term| {
-        let value = term.strip_prefix("metadata.name=")?;
-        Some(value.strip_prefix('=').unwrap_or(value).to_owned())
-    })
+    FieldSelector::parse(selector).ok()?.demanded_name().map(str::to_owned)
 }
 
 fn is_path_segment(name: &str) -> bool {
@@ -141,110 +142,4 @@ fn is_path_segment(name: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn get(path: &str) -> RequestInfo {
-        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
-        RequestInfo::of(&Method::GET, path, query)
-    }
-
-    /// `verb group/version namespace resource name subresource`, `-` for what is empty.
-    fn summary(info: &RequestInfo) -> String {
-        let resource = info.resource.as_ref().unwrap();
-        let parts = [&resource.namespace, &resource.resource, &resource.name, &resource.subresource];
-        let parts = parts.map(|part| if part.is_empty() { "-" } else { part });
-        format!("{} {}/{} {}", info.verb, resource.group, resource.version, parts.join(" "))
-    }
-
-    #[test]
-    fn paths_of_resources_are_told_apart() {
-        for (path, expected) in [
-            ("/api/v1/nodes", "list /v1 - nodes - -"),
-            ("/api/v1/namespaces", "list /v1 - namespaces - -"),
-            ("/api/v1/namespaces/a", "get /v1 a namespaces a -"),
-            ("/api/v1/namespaces/a/status", "get /v1 a namespaces a status"),
-            ("/apis/metrics.k8s.io/v1beta1/pods", "list metrics.k8s.io/v1beta1 - pods - -"),
-            ("/apis/metrics.k8s.io/v1beta1/pods/", "list metrics.k8s.io/v1beta1 - pods - -"),
-            ("/apis/metrics.k8s.io/v1beta1/namespaces/a/pods", "list metrics.k8s.io/v1beta1 a pods - -"),
-            ("/apis/metrics.k8s.io/v1beta1/namespaces/a/pods/x", "get metrics.k8s.io/v1beta1 a pods x -"),
-            ("/apis/c/v1/nodes/n/history", "get c/v1 - nodes n history"),
-            ("/apis/c/v1/nodes/n/history/more", "get c/v1 - nodes n history"),
-            ("/apis/c/v1/namespaces/a/pods/%2A/m", "get c/v1 a pods * m"),
-            ("/apis/c/v1/namespaces/a/metrics/up%3Arate", "get c/v1 a metrics up:rate -"),
-            ("/apis/c/v1/namespaces/a/up", "list c/v1 a up - -"),
-            ("/apis/c/v1/nodes%2Fn", "get c/v1 - nodes n -"),
-            ("/apis/c/v1/watch/nodes/n", "watch c/v1 - nodes n -"),
-            ("/api/v1/proxy/nodes/n/metrics", "proxy /v1 - nodes n -"),
-        ] {
-            assert_eq!(summary(&get(path)), expected, "{path}");
-        }
-    }
-
-    #[test]
-    fn all_other_paths_are_asked_for_by_method_and_path() {
-        for path in
-            ["/", "/livez", "/metrics", "/api/v1", "/apis", "/apis/g", "/apis/g/v1", "/apis/g/v1/", "/x/a/b/c/d"]
-        {
-            let info = get(path);
-            assert_eq!((info.verb.as_str(), info.path.as_str(), info.resource), ("get", path, None));
-        }
-        assert_eq!(RequestInfo::of(&Method::HEAD, "/livez", None).verb, "head");
-    }
-
-    #[test]
-    fn verbs_follow_the_method() {
-        let verb = |method: Method, path: &str| RequestInfo::of(&method, path, None).verb;
-        assert_eq!(verb(Method::HEAD, "/apis/g/v1/nodes/n"), "get");
-        assert_eq!(verb(Method::HEAD, "/apis/g/v1/nodes"), "list");
-        assert_eq!(verb(Method::POST, "/apis/g/v1/nodes"), "create");
-        assert_eq!(verb(Method::PUT, "/apis/g/v1/nodes/n"), "update");
-        assert_eq!(verb(Method::PATCH, "/apis/g/v1/nodes/n"), "patch");
-        assert_eq!(verb(Method::DELETE, "/apis/g/v1/nodes/n"), "delete");
-        assert_eq!(verb(Method::DELETE, "/apis/g/v1/nodes"), "deletecollection");
-        assert_eq!(verb(Method::OPTIONS, "/apis/g/v1/nodes"), "");
-    }
-
-    #[test]
-    fn a_list_is_a_watch_unless_the_flag_is_false() {
-        for (query, verb) in [
-            ("watch=true", "watch"),
-            ("watch=1", "watch"),
-            ("watch", "watch"),
-            ("watch=maybe", "watch"),
-            ("watch=0", "list"),
-            ("watch=False", "list"),
-            ("limit=500", "list"),
-        ] {
-            assert_eq!(get(&format!("/apis/g/v1/nodes?{query}")).verb, verb, "{query}");
-        }
-        assert_eq!(get("/apis/g/v1/nodes/n?watch=true").verb, "get");
-    }
-
-    #[test]
-    fn a_field_selector_on_the_name_names_the_object() {
-        for query in [
-            "fieldSelector=metadata.name%3Dn",
-            "fieldSelector=a!=b,metadata.name==n",
-            "watch=1&fieldSelector=metadata.name=n",
-        ] {
-            let info = get(&format!("/apis/g/v1/nodes?{query}"));
-            assert_eq!(info.resource.unwrap().name, "n", "{query}");
-        }
-        for query in
-            ["fieldSelector=metadata.name!=n", "fieldSelector=metadata.name=a/b", "fieldSelector=metadata.name=.."]
-        {
-            let info = get(&format!("/apis/g/v1/nodes?{query}"));
-            assert_eq!(info.resource.unwrap().name, "", "{query}");
-        }
-        let deletion = RequestInfo::of(&Method::DELETE, "/apis/g/v1/nodes", Some("fieldSelector=metadata.name=n"));
-        assert_eq!(deletion.resource.unwrap().name, "");
-    }
-
-    #[test]
-    fn selectors_are_kept_only_where_they_select() {
-        let listed = get("/apis/g/v1/nodes?labelSelector=a%3Db,c&fieldSelector=").resource.unwrap();
-        assert_eq!((listed.label_selector.as_deref(), listed.field_selector), (Some("a=b,c"), None));
-        assert_eq!(get("/apis/g/v1/nodes/n?labelSelector=a").resource.unwrap().label_selector, None);
-    }
-}
+mod tests;

@@ -10,7 +10,7 @@ use axum::extract::{Request, State};
 use axum::middleware;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, get};
-use http::{HeaderValue, header};
+use http::{HeaderValue, Uri, header};
 
 use crate::apiserver::authn::Authenticate;
 use crate::apiserver::authz::Authorize;
@@ -59,8 +59,10 @@ fn routes(groups: &Groups) -> Routes {
         ("/metrics".to_owned(), get(metrics)),
     ];
     for (path, probe) in [("/livez", Probe::Livez), ("/readyz", Probe::Readyz), ("/healthz", Probe::Healthz)] {
-        routes.push((path.to_owned(), get(async move |content, request| health(probe, content, request))));
-        let one = get(async move |content, request| health_check(probe, content, request));
+        let all = get(async move |State(content): Shared, request: Request| health(probe, &content, request.uri()));
+        let one =
+            get(async move |State(content): Shared, request: Request| health_check(probe, &content, request.uri()));
+        routes.push((path.to_owned(), all));
         routes.push((format!("{path}/{{check}}"), one));
     }
     groups.iter().for_each(|group| routes.extend(resource_routes(group)));
@@ -118,15 +120,14 @@ async fn metrics(State(content): Shared, request: Request) -> Response {
     ([(header::CONTENT_TYPE, HeaderValue::from_static(content_type))], text).into_response()
 }
 
-fn health(probe: Probe, State(content): Shared, request: Request) -> Response {
+fn health(probe: Probe, content: &Content, uri: &Uri) -> Response {
     let checks = probe.checks(&content.api.readiness, &content.api.heartbeat);
-    probe.answer(&checks, request.uri().query().unwrap_or_default())
+    probe.answer(&checks, uri.query().unwrap_or_default())
 }
 
-fn health_check(probe: Probe, State(content): Shared, request: Request) -> Result<Response, Status> {
+fn health_check(probe: Probe, content: &Content, uri: &Uri) -> Result<Response, Status> {
     let checks = probe.checks(&content.api.readiness, &content.api.heartbeat);
-    let name = request.uri().path().rsplit('/').next().unwrap_or_default();
-    health::answer_one(&checks, name)
+    health::answer_one(&checks, uri.path().rsplit('/').next().unwrap_or_default())
 }
 
 async fn own_healthz(State(content): Shared) -> Result<Response, Status> {

@@ -79,13 +79,7 @@ impl Environment {
     }
 }
 
-fn serve(
-    port: u16,
-    kubeconfig: &Path,
-    nodes: &SimulatedNodes,
-    sink: &OtlpSink,
-    log: &Path,
-) -> Result<Server, String> {
+fn serve(port: u16, kubeconfig: &Path, nodes: &SimulatedNodes, sink: &OtlpSink, log: &Path) -> Result<Server, String> {
     let kubelet_port = nodes.fleet.port().to_string();
     let (kubeconfig, authority) = (kubeconfig.to_string_lossy(), nodes.authority.to_string_lossy());
     let endpoint = format!("http://{}", sink.http);

@@ -62,18 +62,22 @@ fn main() {
     }
     let folder = tempfile::Builder::new().prefix("kv-e2e").tempdir().unwrap_or_else(|error| fail(&error.to_string()));
     let shared = lacking.is_none().then(|| Arc::new(start(folder.path())));
-    let trials = trials!(shared, lacking.is_some(), [
-        healthz_answers_the_agreed_text,
-        the_api_service_is_available_with_verified_tls,
-        nodes_hold_every_node_with_the_right_numbers,
-        pods_hold_every_pod_with_the_right_numbers,
-        kubectl_top_works,
-        an_unprivileged_user_gets_403,
-        no_credentials_get_401,
-        forged_identity_headers_are_ignored,
-        one_trace_joins_the_api_server_and_us,
-        scrapes_are_traces_of_their_own,
-    ]);
+    let trials = trials!(
+        shared,
+        lacking.is_some(),
+        [
+            healthz_answers_the_agreed_text,
+            the_api_service_is_available_with_verified_tls,
+            nodes_hold_every_node_with_the_right_numbers,
+            pods_hold_every_pod_with_the_right_numbers,
+            kubectl_top_works,
+            an_unprivileged_user_gets_403,
+            no_credentials_get_401,
+            forged_identity_headers_are_ignored,
+            one_trace_joins_the_api_server_and_us,
+            scrapes_are_traces_of_their_own,
+        ]
+    );
     let conclusion = libtest_mimic::run(&arguments, trials);
     let stopped = shared.and_then(Arc::into_inner).map_or(Ok(()), stop);
     drop(folder);

@@ -36,7 +36,7 @@ impl SimulatedNodes {
         let clock = Clock::system();
         let world = Arc::new(World::new(scenario(), clock.now()));
         let faults = Arc::new(Faults::new(world.scenario().faults.clone()));
-        let fleet = Fleet::start(Arc::clone(&world), faults, clock, vec![token]).await.map_err(|e| e.to_string())?;
+        let fleet = Fleet::start(Arc::clone(&world), faults, clock, vec![token]).map_err(|e| e.to_string())?;
         let authority = folder.join("kubelets.pem");
         std::fs::write(&authority, fleet.authority_pem()).map_err(|error| error.to_string())?;
         Ok(Self { world, fleet, authority })

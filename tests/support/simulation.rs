@@ -26,7 +26,7 @@ impl Simulation {
         let world = Arc::new(World::new(scenario, clock.now()));
         let accounts = Accounts::generate();
         let tokens = vec![accounts.token(Account::Server).to_owned()];
-        let fleet = Fleet::start(Arc::clone(&world), faults, clock.clone(), tokens).await.map_err(text)?;
+        let fleet = Fleet::start(Arc::clone(&world), faults, clock.clone(), tokens).map_err(text)?;
         let control_plane =
             ControlPlane::start(0, accounts, Arc::clone(&world), fleet.port(), clock).await.map_err(text)?;
         let kubeconfig = folder.join("server.kubeconfig");

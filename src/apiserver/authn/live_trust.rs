@@ -105,3 +105,57 @@ impl Follower {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::apiserver::fixtures::{ApiServer, Authority};
+    use crate::readiness::Readiness;
+
+    const PATH: &str = "/api/v1/namespaces/kube-system/configmaps";
+
+    /// Follows a ConfigMap that is listed as `items` until quiet.
+    async fn follow(code: u16, items: Vec<Value>) -> (LiveTrust, Readiness, ApiServer) {
+        let list = json!({"kind": "Status", "code": code, "metadata": {"resourceVersion": "1"}, "items": items});
+        let api = ApiServer::with(move |request| (!request.query.contains("watch=true")).then(|| (code, list.clone())));
+        let (trust, readiness, stop) = (LiveTrust::default(), Readiness::default(), CancellationToken::new());
+        let latch = readiness.latch("authentication-config", "not read yet");
+        let following = tokio::spawn(trust.clone().follow(api.client(), latch, stop.clone()));
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        stop.cancel();
+        following.await.unwrap();
+        (trust, readiness, api)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_config_map_is_asked_for_by_name_and_believed() {
+        let map = json!({
+            "metadata": {"name": NAME, "namespace": NAMESPACE},
+            "data": {"client-ca-file": Authority::named("ca").pem()},
+        });
+        let (trust, readiness, api) = follow(200, vec![map]).await;
+        assert!(trust.current().clients.is_some() && readiness.is_ready());
+        for request in api.requests() {
+            assert_eq!(request.path, PATH);
+            assert!(request.query.contains(&format!("fieldSelector=metadata.name%3D{NAME}")), "{}", request.query);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cluster_without_the_config_map_is_served_with_tokens_alone() {
+        let (trust, readiness, _) = follow(200, vec![]).await;
+        assert!(trust.current().clients.is_none() && trust.current().front_proxy.is_none());
+        assert!(readiness.is_ready());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_is_waited_out_and_named() {
+        let (_, readiness, api) = follow(403, vec![]).await;
+        assert!(!readiness.is_ready() && api.requests().len() >= 2);
+        assert!(readiness.checks()[0].failure.as_deref().unwrap().contains(NAME));
+    }
+}

@@ -136,5 +136,4 @@ fn weight(question: &Box<str>, verdict: &Verdict) -> usize {
 }
 
 #[cfg(test)]
-#[path = "access_review_tests.rs"]
 mod tests;

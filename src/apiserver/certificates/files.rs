@@ -11,7 +11,7 @@ use crate::apiserver::tls::{ServingCertificate, certified_key};
 
 /// Mounted Secrets change by a link swap, which no file event tells reliably; the kubelet itself
 /// takes about a minute to bring a change here.
-const POLL: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_mins(1);
 
 /// Keeps a [`ServingCertificate`] equal to two files.
 #[derive(Debug)]

@@ -25,8 +25,8 @@ const CERTIFICATE_DAYS: i64 = 365;
 /// A certificate with less time left is replaced.
 const LEAST_LEFT: Duration = Duration::from_hours(30 * 24);
 
-/// All in PEM, as kept in the Secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// All in PEM, as kept in the Secret. It holds keys, so it cannot be printed.
+#[derive(Clone)]
 pub(super) struct Material {
     /// The authority's certificate: what clients verify with.
     pub(super) authority: String,

@@ -20,4 +20,5 @@ mod secret;
 
 pub use error::CertificateError;
 pub use files::FileCertificates;
+pub use material::Unfit;
 pub use own::OwnCertificates;

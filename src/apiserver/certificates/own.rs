@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::TryStreamExt;
+use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::APIService;
 use kube::Client;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
@@ -19,9 +20,9 @@ use crate::config::Service;
 use crate::readiness::Latch;
 
 /// How soon another replica's certificate is taken over, and one that ends is noticed.
-const RECHECK: Duration = Duration::from_secs(60);
+const RECHECK: Duration = Duration::from_mins(1);
 /// After a refused patch; the watch begins anew then, so nothing is forgotten.
-const PATCH_RETRY: Duration = Duration::from_secs(5);
+const PATCH_RETRY: Duration = Duration::from_secs(10);
 
 /// Serves a certificate of our own and tells the aggregator whom to verify it by.
 pub struct OwnCertificates {
@@ -59,7 +60,7 @@ impl OwnCertificates {
             loop {
                 match self.keep(&authority).await {
                     Again::AuthorityChanged(changed) => authority = changed,
-                    Again::PatchRefused => tokio::time::sleep(PATCH_RETRY).await,
+                    Again::PatchRefused => {}
                 }
             }
         })
@@ -92,24 +93,32 @@ impl OwnCertificates {
         Ok(material.authority)
     }
 
-    /// Keeps every APIService at `authority`, also those that are applied later or overwritten.
+    /// Keeps every APIService at `authority`, also those that are applied later or overwritten. One
+    /// that cannot be set holds up no other.
     async fn keep(&mut self, authority: &str) -> Again {
         let watch = watcher(self.bundles.api(), watcher::Config::default()).default_backoff();
         let mut events = std::pin::pin!(watch);
         let mut recheck = tokio::time::interval_at(Instant::now() + RECHECK, RECHECK);
         recheck.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut retry_at = None;
+        let mut is_failing = false;
         loop {
             tokio::select! {
                 event = events.try_next() => match event {
-                    Ok(Some(Event::Apply(seen) | Event::InitApply(seen))) => {
-                        if let Err(error) = self.bundles.set(&seen, authority).await {
-                            tracing::warn!(%error, api_service = seen.metadata.name, "caBundle cannot be set");
-                            return Again::PatchRefused;
+                    Ok(event) => {
+                        is_failing = false;
+                        let is_set = self.heed(event, authority).await;
+                        if !is_set {
+                            retry_at.get_or_insert(Instant::now() + PATCH_RETRY);
                         }
                     }
-                    Ok(_) => {}
-                    Err(error) => tracing::warn!(%error, "APIServices cannot be watched"),
+                    // Once for each change of state: the watch retries by itself.
+                    Err(error) if !std::mem::replace(&mut is_failing, true) => {
+                        tracing::warn!(%error, "APIServices cannot be watched");
+                    }
+                    Err(_) => {}
                 },
+                () = until(retry_at) => return Again::PatchRefused,
                 _ = recheck.tick() => match self.settle().await {
                     Ok(settled) if settled != authority => return Again::AuthorityChanged(settled),
                     Ok(_) => {}
@@ -118,8 +127,22 @@ impl OwnCertificates {
             }
         }
     }
+
+    /// Whether what the watch told is in order now.
+    async fn heed(&mut self, event: Option<Event<APIService>>, authority: &str) -> bool {
+        match event {
+            Some(Event::Apply(seen) | Event::InitApply(seen)) => self.bundles.set(&seen, authority).await,
+            _ => true,
+        }
+    }
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
 }
 
 #[cfg(test)]
-#[path = "own_tests.rs"]
 mod tests;

@@ -5,11 +5,11 @@
 
 /// Conditions that all must hold; none of them holds for everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct FieldSelector(Vec<Term>);
+pub(crate) struct FieldSelector(Vec<Term>);
 
 /// Why a text is no field selector.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum FieldSelectorError {
+pub(crate) enum FieldSelectorError {
     /// A term without an operator.
     #[error("invalid selector: '{selector}'; can't understand '{term}'")]
     Term {
@@ -43,9 +43,15 @@ enum Field {
 }
 
 impl FieldSelector {
-    pub(super) fn parse(selector: &str) -> Result<Self, FieldSelectorError> {
+    pub(crate) fn parse(selector: &str) -> Result<Self, FieldSelectorError> {
         let terms = split_unescaped(selector).into_iter().filter(|term| !term.is_empty());
         terms.map(|term| Term::parse(selector, term)).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The one name that an object must have, if a term demands one.
+    pub(crate) fn demanded_name(&self) -> Option<&str> {
+        let demanding = self.0.iter().find(|term| term.field == Field::Name && term.equal);
+        demanding.map(|term| term.value.as_str())
     }
 
     pub(super) fn matches(&self, namespace: &str, name: &str) -> bool {

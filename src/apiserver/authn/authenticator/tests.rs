@@ -21,7 +21,7 @@ struct Cluster {
 
 impl Cluster {
     fn new() -> Self {
-        Self::reviewing(ApiServer::with(|request| {
+        Self::reviewing(&ApiServer::with(|request| {
             let user = json!({"username": "tom", "groups": ["dev", "system:authenticated"]});
             let status = match request.body["spec"]["token"].as_str() {
                 Some("good") => json!({"authenticated": true, "user": user}),
@@ -31,7 +31,7 @@ impl Cluster {
         }))
     }
 
-    fn reviewing(api: ApiServer) -> Self {
+    fn reviewing(api: &ApiServer) -> Self {
         let (clients, proxies) = (Authority::named("clients"), Authority::named("proxies"));
         let (clock, hand) = Clock::manual(NOW);
         let trust = LiveTrust::default();
@@ -130,6 +130,17 @@ async fn no_names_of_front_proxies_means_any_that_the_authority_signed() {
 }
 
 #[tokio::test]
+async fn what_the_front_proxy_garbles_is_refused_and_not_taken_for_the_proxys_own() {
+    let cluster = Cluster::new();
+    cluster.configure(&cluster.clients.pem(), "[]");
+    let proxy = cluster.clients.client("front-proxy-client", &[]);
+    assert_eq!(cluster.ask(Some(&proxy), &[]).await.unwrap().name, "front-proxy-client");
+    let mut garbled = headers(ANN);
+    garbled.append("x-remote-group", HeaderValue::from_bytes(b"\xff").unwrap());
+    assert!(is_401(&cluster.authenticator.authenticate(&caller(Some(&proxy)), &mut garbled).await));
+}
+
+#[tokio::test]
 async fn expiry_and_rotation_bite_on_a_live_connection() {
     let cluster = Cluster::new();
     let connection = caller(Some(&cluster.front_proxy()));
@@ -183,7 +194,7 @@ async fn a_good_token_makes_good_for_a_certificate_of_another_cluster() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failing_review_is_an_error_and_never_anonymous() {
-    let cluster = Cluster::reviewing(ApiServer::answering(503, json!({"kind": "Status", "code": 503})));
+    let cluster = Cluster::reviewing(&ApiServer::answering(503, json!({"kind": "Status", "code": 503})));
     let outcome = cluster.ask(None, &[("authorization", "Bearer good")]).await;
     assert!(matches!(outcome, Err(AuthnError::Unavailable(_))));
 }
