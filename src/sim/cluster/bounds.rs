@@ -14,6 +14,10 @@ use crate::sim::load::Load;
 /// The kubelet's own rate is another request's answer: asked for at most this much before or after
 /// the sample it is served with.
 const RATE_APART_BY: Duration = Duration::from_secs(3);
+/// The next reading may come between the two requests, however long after the sample: readings of
+/// one clock are at most one and a half periods of 10 s apart. It is looked for in steps.
+const NEXT_READING_WITHIN: Duration = Duration::from_secs(16);
+const NEXT_READING_STEP_MS: usize = 50;
 /// A run's start is told as a float of seconds, so a window that begins there may be off by this.
 const START_ROUNDING: Duration = Duration::from_millis(1);
 /// A counter is told as a float of seconds: each of a window's two ends may be off by this.
@@ -69,7 +73,10 @@ fn bounds(
     });
     if basis == Basis::KubeletRate && memory.0.is_some() {
         let around = readings(second - RATE_APART_BY, next_second + RATE_APART_BY, &reading);
-        around.filter_map(|reading| reading.rate).for_each(|rate| cpu.add(rate, 1));
+        let moments = (second.0..(second + NEXT_READING_WITHIN).0).step_by(NEXT_READING_STEP_MS);
+        let mut told = moments.filter_map(|at| reading(UnixMillis(at)));
+        let next = told.find(|told| !told.live && told.time >= next_second);
+        around.chain(next).filter_map(|reading| reading.rate).for_each(|rate| cpu.add(rate, 1));
     }
     Some(Bounds { cpu_nanocores: cpu.0?, memory_bytes: memory.0? })
 }
