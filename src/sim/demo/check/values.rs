@@ -102,7 +102,9 @@ impl Round<'_> {
                     None => self.findings.expect(false, || format!("{what} should not be served")),
                 }
             }
-            let whole = containers.iter().filter(|container| Numbers::read(container).is_some());
+            let is_whole =
+                |container: &&&Value| Numbers::read(container).is_some_and(|usage| usage.cpu_nanocores.is_some());
+            let whole = containers.iter().filter(is_whole);
             served.insert(name, whole.map(|container| text(container, "/name").to_owned()).collect::<BTreeSet<_>>());
         }
         for (name, containers) in &presence.wanted {
@@ -115,11 +117,11 @@ impl Round<'_> {
     /// A container that tells its own time, or is alone in its pod, has the reading of that time.
     /// Of the others only the earliest is told; the rest lies between then and now.
     fn container(&mut self, what: &str, pod: &Value, container: &Value, known: &SimContainer, siblings: usize) {
-        if Numbers::read(container).is_none() && container.get("reason").is_some() {
-            return;
-        }
         let own = Times::read(container);
         let times = own.or_else(|| Times::read(pod));
+        if container.get("reason").is_some() {
+            return self.young(what, container, times.and_then(|times| range(known, times.second, self.to)));
+        }
         let exact = times.map(|times| {
             let bases = times.bases(container, self.group);
             bases.into_iter().filter_map(|basis| known.bounds(times.second, basis)).collect::<Vec<_>>()
@@ -129,6 +131,14 @@ impl Round<'_> {
             bounds.extend(range(known, times.second, self.to));
         }
         self.compare(what, container, &bounds, pod);
+    }
+
+    /// A container of which something is not known yet: what is told has to be true all the same.
+    /// One that is old enough has to be known: that is asked of its pod.
+    fn young(&mut self, what: &str, container: &Value, range: Option<Bounds>) {
+        if let (Some(numbers), Some(bounds)) = (Numbers::read(container), range) {
+            self.findings.value(&format!("{what} memory"), numbers.memory_bytes, &bounds.memory_bytes);
+        }
     }
 
     fn compare(&mut self, what: &str, object: &Value, bounds: &[Bounds], shown: &Value) {
