@@ -7,7 +7,9 @@
 //!
 //! ```text
 //! Scenario ─▶ World (nodes, pods, loads at any time) ─▶ Fleet: one listener, a kubelet per 127/8 address
-//!                └─ bounds: what a served number may be          └─ Faults: set per node, at run time
+//!               │ └─ bounds: what a served number may be         └─ Faults: set per node, at run time
+//!               └─▶ ControlPlane: objects, watches, reviews ─▶ front: proxies to the server behind a Service
+//! demo: all of it, with the product in the middle; its check asks as a user and compares with the bounds
 //! ```
 
 mod causes;

@@ -11,8 +11,13 @@ use super::{SimContainer, SimNode, SimReading};
 use crate::clock::UnixMillis;
 use crate::sim::load::Load;
 
-/// The rate of a kubelet may have been asked for this much later than the sample it is served with.
-const RATE_LATER_BY: Duration = Duration::from_secs(3);
+/// The kubelet's own rate is another request's answer: asked for at most this much before or after
+/// the sample it is served with.
+const RATE_APART_BY: Duration = Duration::from_secs(3);
+/// The next reading may come between the two requests, however long after the sample: readings of
+/// one clock are at most one and a half periods of 10 s apart. It is looked for in steps.
+const NEXT_READING_WITHIN: Duration = Duration::from_secs(16);
+const NEXT_READING_STEP_MS: usize = 50;
 /// A run's start is told as a float of seconds, so a window that begins there may be off by this.
 const START_ROUNDING: Duration = Duration::from_millis(1);
 /// A counter is told as a float of seconds: each of a window's two ends may be off by this.
@@ -59,23 +64,24 @@ fn bounds(
     reading: impl Fn(UnixMillis) -> Option<SimReading>,
 ) -> Option<Bounds> {
     let next_second = second + Duration::from_secs(1);
-    let mut of_second = readings(second, next_second, &reading).filter(|reading| reading.time < next_second);
-    let mut memory = Span::default();
-    let mut cpu = Span::default();
-    of_second.by_ref().for_each(|reading| {
+    let (mut memory, mut cpu) = (Span::default(), Span::default());
+    readings(second, next_second, &reading).filter(|reading| reading.time >= second).for_each(|reading| {
         memory.add(reading.memory_bytes, 0);
         if let Basis::Window(window) = basis {
             cpu.add_rate(load, &reading, window);
         }
     });
     if basis == Basis::KubeletRate && memory.0.is_some() {
-        let later = readings(second, next_second + RATE_LATER_BY, &reading);
-        later.filter_map(|reading| reading.rate).for_each(|rate| cpu.add(rate, 1));
+        let around = readings(second - RATE_APART_BY, next_second + RATE_APART_BY, &reading);
+        let moments = (second.0..(second + NEXT_READING_WITHIN).0).step_by(NEXT_READING_STEP_MS);
+        let mut told = moments.filter_map(|at| reading(UnixMillis(at)));
+        let next = told.find(|told| !told.live && told.time >= next_second);
+        around.chain(next).filter_map(|reading| reading.rate).for_each(|rate| cpu.add(rate, 1));
     }
     Some(Bounds { cpu_nanocores: cpu.0?, memory_bytes: memory.0? })
 }
 
-/// All different readings that are told between two moments and were made after the first.
+/// All different readings that are told between two moments.
 fn readings(
     from: UnixMillis,
     to: UnixMillis,
@@ -83,7 +89,7 @@ fn readings(
 ) -> impl Iterator<Item = SimReading> {
     let mut last = None;
     (from.0..to.0).filter_map(move |at| {
-        let told = reading(UnixMillis(at)).filter(|told| told.time >= from)?;
+        let told = reading(UnixMillis(at))?;
         (last.replace(told.time) != Some(told.time)).then_some(told)
     })
 }

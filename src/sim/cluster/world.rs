@@ -53,13 +53,17 @@ impl World {
 
     /// All nodes by index.
     pub fn nodes(&self) -> impl Iterator<Item = SimNode> {
-        (0..self.scenario.nodes).map(|index| self.node(index))
+        (0..self.scenario.nodes).map(|index| self.build_node(index))
+    }
+
+    /// One node by its index.
+    pub fn node(&self, index: u32) -> Option<SimNode> {
+        (index < self.scenario.nodes).then(|| self.build_node(index))
     }
 
     /// The node at a kubelet's address.
     pub fn node_at(&self, address: Ipv4Addr) -> Option<SimNode> {
-        let index = SimNode::index_of(address)?;
-        (index < self.scenario.nodes).then(|| self.node(index))
+        SimNode::index_of(address).and_then(|index| self.node(index))
     }
 
     /// All pods that exist at a time, node by node.
@@ -120,7 +124,7 @@ impl World {
         self.origin
     }
 
-    fn node(&self, index: u32) -> SimNode {
+    fn build_node(&self, index: u32) -> SimNode {
         let seed = self.seed.part(0).part(u64::from(index));
         let load = Load { phase: seed.between(Duration::ZERO, self.node_load.period), ..self.node_load };
         SimNode {

@@ -3,7 +3,7 @@
 //!
 //! Nodes and pods are the world's, turned into events by a ticker; Secrets and APIServices are kept
 //! as they are written; reviews are answered from a few fixed roles. Clients come with a bearer
-//! token over TLS. Requests for aggregated groups leave through the [`front`](super::front).
+//! token over TLS. Requests for aggregated groups leave through the `front` beside it.
 //! It holds everything in memory and forgets it at the end.
 //!
 //! ```text

@@ -32,7 +32,7 @@ impl Announcement<'_> {
         let first = self.stage.world.nodes().next().map(|node| node.address.to_string()).unwrap_or_default();
         writeln!(f, "  kubelets     https://{first}:{} and so on, one address per node", self.stage.fleet.port())?;
         writeln!(f, "  Kubernetes   https://{}: API and aggregating front", self.stage.control_plane.address())?;
-        writeln!(f, "  kube-vitals  https://{}: behind the front, started as", self.stage.server.address())?;
+        writeln!(f, "  kube-vitals  https://{}: behind the front, started as", self.stage.server_address)?;
         write!(f, "    kube-vitals serve")?;
         for typed in &self.stage.serve_flags {
             let separator = if typed.starts_with("--") { " \\\n      " } else { " " };

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::sim::demo::DemoError;
 use crate::sim::{Fault, Scenario};
 
 /// What is simulated, and for how long.
@@ -79,10 +80,17 @@ impl FromStr for NodeFault {
 
 impl DemoArgs {
     /// What is to be simulated.
-    pub(super) fn scenario(&self) -> Scenario {
+    ///
+    /// # Errors
+    /// When a fault is to be at a node that is not there.
+    pub(super) fn scenario(&self) -> Result<Scenario, DemoError> {
+        if let Some(stray) = self.fault.iter().find(|fault| fault.node >= self.nodes) {
+            return Err(DemoError::NoSuchNode { node: stray.node, nodes: self.nodes });
+        }
         let scenario =
             Scenario { seed: self.seed, nodes: self.nodes, pods_per_node: self.pods_per_node, ..Scenario::demo() };
-        self.fault.iter().fold(scenario, |scenario, NodeFault { node, fault }| scenario.with_fault(*node, *fault))
+        let faults = self.fault.iter();
+        Ok(faults.fold(scenario, |scenario, NodeFault { node, fault }| scenario.with_fault(*node, *fault)))
     }
 }
 
@@ -111,8 +119,8 @@ mod tests {
     #[test]
     fn flags_become_a_scenario() {
         let args = typed(&["--nodes", "9", "--fault", "2=hang", "--fault", "8=status-403", "--for", "1m30s"]).unwrap();
-        assert_eq!(args.scenario().nodes, 9);
-        assert_eq!(args.scenario().faults[&8], Fault::Status(403));
+        let scenario = args.scenario().unwrap();
+        assert_eq!((scenario.nodes, scenario.faults[&8]), (9, Fault::Status(403)));
         assert_eq!(args.lasts, Some(Duration::from_secs(90)));
     }
 
@@ -121,6 +129,12 @@ mod tests {
         let args = typed(&["--check", "--", "--log-format", "json"]).unwrap();
         assert!(args.check);
         assert_eq!(args.serve_flags, ["--log-format", "json"]);
+    }
+
+    #[test]
+    fn a_fault_at_a_node_that_is_not_there_is_refused() {
+        let stray = typed(&["--nodes", "3", "--fault", "3=hang"]).unwrap().scenario();
+        assert!(matches!(stray, Err(DemoError::NoSuchNode { node: 3, nodes: 3 })));
     }
 
     #[test]

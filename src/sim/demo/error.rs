@@ -15,6 +15,14 @@ pub enum DemoError {
     /// The simulated kubelets did not start.
     #[error("the simulated kubelets could not be started")]
     Kubelets(#[source] io::Error),
+    /// A fault at a node that is not there.
+    #[error("--fault: there is no node {node}; the {nodes} nodes count from 0")]
+    NoSuchNode {
+        /// As typed.
+        node: u32,
+        /// How many there are.
+        nodes: u32,
+    },
     /// Files, the terminal, signals or threads were not to be had.
     #[error("the machine does not let us")]
     Machine(#[from] io::Error),
@@ -33,4 +41,14 @@ pub enum DemoError {
     /// The server did not start, or ended with an error.
     #[error("the server failed")]
     Server(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The server ended though nobody stopped it.
+    #[error("the server ended by itself")]
+    Ended,
+}
+
+impl DemoError {
+    /// Whether other flags would help.
+    pub(super) const fn is_misconfiguration(&self) -> bool {
+        matches!(self, Self::Flags(_) | Self::Settings(_) | Self::NoSuchNode { .. })
+    }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::app;
-use crate::shutdown::Signals;
+use crate::shutdown::{self, Signals};
 use crate::sim::causes::chain;
 use crate::sim::control_plane::Account;
 use crate::sim::demo::announcement::Announcement;
@@ -22,7 +22,6 @@ const WATCHED_PERIOD: Duration = Duration::from_secs(1);
 const KEPT_PERIOD: Duration = Duration::from_secs(10);
 /// A year: a demo without `--for` lasts until it is stopped.
 const FOREVER: Duration = Duration::from_hours(365 * 24);
-
 /// Exit codes are those of `serve`: could not start or go on, and wrong configuration.
 const FAILED: u8 = 1;
 const MISCONFIGURED: u8 = 2;
@@ -36,42 +35,41 @@ pub fn run(args: &DemoArgs) -> ExitCode {
     ended.unwrap_or_else(|error| {
         // Nobody is left to tell if even this cannot be written.
         let _ = writeln!(io::stderr(), "kube-vitals: {}", chain(&error));
-        match error {
-            DemoError::Flags(_) | DemoError::Settings(_) => ExitCode::from(MISCONFIGURED),
-            _ => ExitCode::from(FAILED),
-        }
+        ExitCode::from(if error.is_misconfiguration() { MISCONFIGURED } else { FAILED })
     })
 }
 
 async fn run_until_stopped(args: &DemoArgs) -> Result<ExitCode, DemoError> {
+    let scenario = args.scenario()?;
+    let scenario = if args.check { check::scenario(scenario) } else { scenario };
     let mut signals = Signals::listen()?;
+    let (stage, mut server) = tokio::select! {
+        started = Stage::start(args, scenario) => started?,
+        _ = signals.next() => return Ok(ExitCode::SUCCESS),
+    };
     let mut console = Console::new();
-    let scenario = if args.check { check::scenario(args.scenario()) } else { args.scenario() };
-    let mut stage = Stage::start(args, scenario).await?;
-    let client = Client::of_front(&stage.control_plane)?;
-    let outcome = tokio::select! {
+    let played = tokio::select! {
+        played = play(args, &stage, &mut console) => played,
+        ended = server.ended() => ended.and(Err(DemoError::Ended)),
         _ = signals.next() => Ok(ExitCode::SUCCESS),
-        outcome = play(args, &mut stage, &client, &mut console) => outcome,
     };
     let stopped = tokio::select! {
-        stopped = stage.stop() => stopped,
-        _ = signals.next() => return Ok(ExitCode::from(crate::shutdown::ABORTED)),
+        stopped = async { let stopped = server.stop().await; stage.stop().await; stopped } => stopped,
+        _ = signals.next() => return Ok(ExitCode::from(shutdown::ABORTED)),
     };
-    let code = outcome?;
+    let code = played?;
     stopped?;
-    console.say("")?;
+    if !args.check {
+        console.say("stopped")?;
+    }
     Ok(code)
 }
 
-async fn play(
-    args: &DemoArgs,
-    stage: &mut Stage,
-    client: &Client,
-    console: &mut Console,
-) -> Result<ExitCode, DemoError> {
+async fn play(args: &DemoArgs, stage: &Stage, console: &mut Console) -> Result<ExitCode, DemoError> {
+    let client = Client::of_front(&stage.control_plane)?;
     if args.check {
-        let equal = check::run(stage, client, console).await?;
-        return Ok(if equal { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        let is_equal = check::run(stage, &client, console).await?;
+        return Ok(if is_equal { ExitCode::SUCCESS } else { ExitCode::from(FAILED) });
     }
     announce(args, stage, console)?;
     let ends = Instant::now() + args.lasts.unwrap_or(FOREVER);
@@ -81,12 +79,8 @@ async fn play(
     ticks.tick().await;
     loop {
         tokio::select! {
-            _ = ticks.tick() => {
-                let line = status.line(stage, client).await;
-                console.show(&line)?;
-            }
+            _ = ticks.tick() => console.show(&status.line(stage, &client).await)?,
             () = sleep_until(ends) => return Ok(ExitCode::SUCCESS),
-            ended = stage.server.ended() => return ended.map(|()| ExitCode::FAILURE),
         }
     }
 }

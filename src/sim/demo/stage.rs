@@ -1,5 +1,6 @@
-//! Everything of the simulated cluster, started and stopped together.
+//! Everything around the server, started and stopped together.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::clock::Clock;
@@ -9,29 +10,28 @@ use crate::sim::demo::server::{SERVICE_DNS_NAME, ServeFlags, Server};
 use crate::sim::demo::{DemoArgs, DemoError};
 use crate::sim::{Faults, Fleet, Scenario, World};
 
-/// The simulated cluster with the server behind its front.
+/// The simulated cluster, and how the server was started against it.
 #[derive(Debug)]
 pub(super) struct Stage {
     pub(super) world: Arc<World>,
     pub(super) clock: Clock,
     pub(super) fleet: Fleet,
     pub(super) control_plane: ControlPlane,
-    pub(super) server: Server,
+    pub(super) server_address: SocketAddr,
     pub(super) serve_flags: Vec<String>,
     pub(super) folder: Folder,
 }
 
 impl Stage {
     /// Starts the kubelets, the Kubernetes API, and the server against both.
-    pub(super) async fn start(args: &DemoArgs, scenario: Scenario) -> Result<Self, DemoError> {
+    pub(super) async fn start(args: &DemoArgs, scenario: Scenario) -> Result<(Self, Server), DemoError> {
         let clock = Clock::system();
         let folder = Folder::create()?;
         let faults = Arc::new(Faults::new(scenario.faults.clone()));
         let world = Arc::new(World::new(scenario, clock.now()));
         let accounts = Accounts::generate();
         let tokens = vec![accounts.token(Account::Server).to_owned()];
-        let fleet = Fleet::start(Arc::clone(&world), faults, clock.clone(), tokens);
-        let fleet = fleet.map_err(DemoError::Kubelets)?;
+        let fleet = Fleet::start(Arc::clone(&world), faults, clock.clone(), tokens).map_err(DemoError::Kubelets)?;
         let control_plane =
             ControlPlane::start(args.port, accounts, Arc::clone(&world), fleet.port(), clock.clone()).await?;
 
@@ -48,9 +48,10 @@ impl Stage {
             further: &args.serve_flags,
         };
         let server = Server::start(flags.settings()?, clock.clone()).await?;
-        control_plane.connect(SERVICE_DNS_NAME, server.address());
+        let server_address = server.address();
+        control_plane.connect(SERVICE_DNS_NAME, server_address);
         let serve_flags = flags.typed();
-        Ok(Self { world, clock, fleet, control_plane, server, serve_flags, folder })
+        Ok((Self { world, clock, fleet, control_plane, server_address, serve_flags, folder }, server))
     }
 
     /// Requests that all kubelets have received.
@@ -58,11 +59,10 @@ impl Stage {
         (0..self.world.scenario().nodes).map(|node| self.fleet.requests(node)).sum()
     }
 
-    /// Stops the server first, as a cluster's end would not: it shall not report its surroundings'.
-    pub(super) async fn stop(self) -> Result<(), DemoError> {
-        let stopped = self.server.stop().await;
+    /// Stops all of it. The server is to have ended before: its surroundings' end is no concern of
+    /// its logs.
+    pub(super) async fn stop(self) {
         self.control_plane.stop().await;
         self.fleet.stop().await;
-        stopped
     }
 }

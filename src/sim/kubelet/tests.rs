@@ -40,7 +40,7 @@ impl Rig {
     }
 
     fn request(&self, node: u32, path: &str) -> reqwest::RequestBuilder {
-        let address = self.world.nodes().nth(node as usize).unwrap().address;
+        let address = self.world.node(node).unwrap().address;
         self.client.get(format!("https://{address}:{}{path}", self.fleet.port())).bearer_auth("secret")
     }
 
@@ -84,7 +84,7 @@ async fn a_scrape_reads_as_the_world_says() {
         assert_eq!(row.start, Some(reading.start));
     }
     assert_eq!(told.len(), expected);
-    let node = rig.world.nodes().nth(3).unwrap().reading(ORIGIN);
+    let node = rig.world.node(3).unwrap().reading(ORIGIN);
     assert_eq!(batch.node.unwrap().cpu_ns, Some(node.cpu_ns));
     assert_eq!((rig.fleet.requests(3), rig.fleet.requests(2)), (1, 0));
     rig.fleet.stop().await;

@@ -8,7 +8,7 @@ use crate::sim::{ContainerKind, Phase, Run, SimContainer, SimPod, State};
 
 const IMAGE: &str = "registry.invalid/simulated:1";
 
-/// The pod's object as it is at a time.
+/// The pod's object as it is at a time, bound to the node of this name.
 pub fn pod(pod: &SimPod, node_name: &str, at: UnixMillis) -> Value {
     let (inits, apps): (Vec<_>, Vec<_>) =
         pod.containers.iter().partition(|container| container.kind != ContainerKind::App);

@@ -68,5 +68,5 @@ async fn server_client(stage: &Stage, client: &Client) -> Result<Client, String>
     let service = admin.read("/apis/apiregistration.k8s.io/v1/apiservices/v1.custom.example.com").await?;
     let bundle = service.pointer("/spec/caBundle").and_then(Value::as_str).unwrap_or_default();
     let pem = BASE64_STANDARD.decode(bundle).map_err(|error| error.to_string())?;
-    Client::of_server(SERVICE_DNS_NAME, stage.server.address(), &pem).map_err(|error| error.to_string())
+    Client::of_server(SERVICE_DNS_NAME, stage.server_address, &pem).map_err(|error| error.to_string())
 }

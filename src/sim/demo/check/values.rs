@@ -102,7 +102,9 @@ impl Round<'_> {
                     None => self.findings.expect(false, || format!("{what} should not be served")),
                 }
             }
-            let whole = containers.iter().filter(|container| Numbers::read(container).is_some());
+            let is_whole =
+                |container: &&&Value| Numbers::read(container).is_some_and(|usage| usage.cpu_nanocores.is_some());
+            let whole = containers.iter().filter(is_whole);
             served.insert(name, whole.map(|container| text(container, "/name").to_owned()).collect::<BTreeSet<_>>());
         }
         for (name, containers) in &presence.wanted {
@@ -115,11 +117,11 @@ impl Round<'_> {
     /// A container that tells its own time, or is alone in its pod, has the reading of that time.
     /// Of the others only the earliest is told; the rest lies between then and now.
     fn container(&mut self, what: &str, pod: &Value, container: &Value, known: &SimContainer, siblings: usize) {
-        if Numbers::read(container).is_none() && container.get("reason").is_some() {
-            return;
-        }
         let own = Times::read(container);
         let times = own.or_else(|| Times::read(pod));
+        if container.get("reason").is_some() {
+            return self.young(what, container, times.and_then(|times| range(known, times.second, self.to)));
+        }
         let exact = times.map(|times| {
             let bases = times.bases(container, self.group);
             bases.into_iter().filter_map(|basis| known.bounds(times.second, basis)).collect::<Vec<_>>()
@@ -129,6 +131,14 @@ impl Round<'_> {
             bounds.extend(range(known, times.second, self.to));
         }
         self.compare(what, container, &bounds, pod);
+    }
+
+    /// A container of which something is not known yet: what is told has to be true all the same.
+    /// One that is old enough has to be known: that is asked of its pod.
+    fn young(&mut self, what: &str, container: &Value, range: Option<Bounds>) {
+        if let (Some(numbers), Some(bounds)) = (Numbers::read(container), range) {
+            self.findings.value(&format!("{what} memory"), numbers.memory_bytes, &bounds.memory_bytes);
+        }
     }
 
     fn compare(&mut self, what: &str, object: &Value, bounds: &[Bounds], shown: &Value) {
@@ -177,4 +187,66 @@ fn span(values: impl Iterator<Item = u64>) -> Option<RangeInclusive<u64>> {
 
 fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::sim::{Basis, Scenario};
+
+    const NOW: UnixMillis = UnixMillis(1_795_391_071_000);
+    const WINDOW: Duration = Duration::from_secs(15);
+
+    /// The nodes' list as it should be, `tamper` applied to the first node's usage.
+    fn compared(tamper: impl Fn(u64, u64) -> (u64, u64)) -> Findings {
+        let world = World::new(Scenario::demo(), NOW);
+        let mut tampered = Some(tamper);
+        let items: Vec<Value> = world
+            .nodes()
+            .map(|node| {
+                let mut seconds = (0..60).map(|back| NOW - Duration::from_secs(back));
+                let found = seconds.find_map(|second| Some((second, node.bounds(second, Basis::Window(WINDOW))?)));
+                let (second, bounds) = found.unwrap();
+                let usage = (*bounds.cpu_nanocores.start(), *bounds.memory_bytes.start());
+                let (cpu, memory) = tampered.take().map_or(usage, |tamper| tamper(usage.0, usage.1));
+                json!({
+                    "metadata": {"name": node.name.as_str()}, "timestamp": second.to_string(), "window": "15s",
+                    "usage": {"cpu": format!("{cpu}n"), "memory": memory.to_string()},
+                })
+            })
+            .collect();
+        let mut findings = Findings::default();
+        let group = "custom.example.com";
+        Round { world: &world, findings: &mut findings, group, from: NOW, to: NOW }.nodes(&items);
+        findings
+    }
+
+    #[test]
+    fn numbers_of_the_curve_are_equal() {
+        let findings = compared(|cpu, memory| (cpu, memory));
+        assert!(findings.is_equal(), "{}", findings.verdict());
+        assert_eq!(findings.values(), 12);
+    }
+
+    #[test]
+    fn a_number_beside_the_curve_is_found() {
+        assert_eq!(compared(|cpu, memory| (cpu + 1_000, memory)).differences(), 1);
+        assert_eq!(compared(|cpu, memory| (cpu, memory + 4096)).differences(), 1);
+        assert_eq!(compared(|_, _| (0, 0)).differences(), 2);
+    }
+
+    #[test]
+    fn what_is_missing_or_should_not_be_there_is_found() {
+        let world = World::new(Scenario::demo(), NOW);
+        let mut findings = Findings::default();
+        let mut round = Round { world: &world, findings: &mut findings, group: "metrics.k8s.io", from: NOW, to: NOW };
+        round.nodes(&[json!({"metadata": {"name": "node-99"}})]);
+        round.pods(&[json!({"metadata": {"namespace": "shop", "name": "gone"}})]);
+        assert!(findings.verdict().contains("node \"node-99\" should not be served"));
+        assert!(findings.verdict().contains("node node-0 is not served"));
+        assert!(findings.verdict().contains("pod shop/gone should not be served"));
+        assert!(findings.differences() > 60, "all pods are missing");
+    }
 }
