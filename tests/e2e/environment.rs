@@ -20,7 +20,6 @@ pub(crate) struct Environment {
     pub(crate) kubectl: Kubectl,
     pub(crate) viewer: Kubectl,
     pub(crate) admin: Api,
-    pub(crate) viewer_api: Api,
     pub(crate) nodes: SimulatedNodes,
     pub(crate) server: Server,
     pub(crate) sink: OtlpSink,
@@ -49,7 +48,6 @@ impl Environment {
         let server = serve(port, &kubeconfig, &nodes, &sink, &log)?;
         let mut environment = Self {
             viewer: kubectl.with_kubeconfig(&viewer_kubeconfig),
-            viewer_api: Api::of(&viewer_kubeconfig).await?,
             kubectl,
             admin,
             nodes,

@@ -88,7 +88,8 @@ pub(crate) fn dishonest_times(looks: &[Look]) -> Vec<String> {
 
 /// How often a running container was looked for, and how often it was there.
 pub(crate) struct Presence {
-    /// Looks at which the API server called it running.
+    /// Looks at which the API server called it running, as at the look before: what the API server
+    /// says reaches us by a watch, a moment later.
     pub(crate) running: u32,
     /// Of these, looks at which it was served.
     pub(crate) served: u32,
@@ -112,9 +113,11 @@ pub(crate) fn presence(looks: &[Look]) -> BTreeMap<String, Presence> {
     let mut presence = BTreeMap::new();
     for (name, spans) in spans {
         let mut count = Presence { running: 0, served: 0, alive: 0, served_alive: 0 };
-        for look in looks {
+        let before = std::iter::once(None).chain(looks.iter().map(Some));
+        for (before, look) in before.zip(looks) {
             let served = u32::from(look.containers.contains_key(name));
-            if look.running.contains_key(name) {
+            let ran_before = before.is_some_and(|before| before.running.get(name) == look.running.get(name));
+            if ran_before && look.running.contains_key(name) {
                 count.running += 1;
                 count.served += served;
             }

@@ -18,6 +18,7 @@ mod node;
 mod observe;
 mod truth;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -103,7 +104,8 @@ async fn judge(client: &kube::Client, sampler: &truth::Sampler, started: Instant
     let looks = observe::watch(client, WATCHED).await?;
     println!("{} looks over {} s", looks.len(), WATCHED.as_secs());
     let mut faults = compare::dishonest_times(&looks);
-    for (name, verdict) in compare::values(&looks, &sampler.runs()) {
+    let verdicts = compare::values(&looks, &sampler.runs());
+    for (name, verdict) in &verdicts {
         println!(
             "{name}: {} answers, CPU {:.2} m true, {:.2} m served, off by {:.2} % at worst; memory by {:.2} %",
             verdict.answers,
@@ -113,15 +115,25 @@ async fn judge(client: &kube::Client, sampler: &truth::Sampler, started: Instant
             verdict.worst_memory * 100.0
         );
         faults.extend(verdict.faults.iter().map(|fault| format!("{name}: {fault}")));
-        if verdict.answers < 2 {
-            faults.push(format!("{name}: only {} answers compared", verdict.answers));
-        }
     }
+    faults.extend(hardly_compared(&looks, &verdicts));
     faults.extend(absences(&looks));
     if first > FIRST_USAGE_LIMIT {
         faults.push(format!("first usage took {first:?}"));
     }
     if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
+}
+
+/// Containers that ran most of the time and of which no two answers were compared; what ran for
+/// some seconds only may have been scraped before its truth was known.
+fn hardly_compared(looks: &[observe::Look], verdicts: &BTreeMap<String, compare::Verdict>) -> Vec<String> {
+    let often = |name: &str| looks.iter().filter(|look| look.running.contains_key(name)).count() * 2 > looks.len();
+    let names: BTreeSet<&String> = looks.iter().flat_map(|look| look.running.keys()).collect();
+    names
+        .into_iter()
+        .filter(|name| often(name) && verdicts.get(*name).is_none_or(|verdict| verdict.answers < 2))
+        .map(|name| format!("{name}: no two answers were compared"))
+        .collect()
 }
 
 fn absences(looks: &[observe::Look]) -> Vec<String> {

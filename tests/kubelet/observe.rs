@@ -88,7 +88,7 @@ fn served(container: &Value) -> Option<Served> {
     let window: kube::core::Duration = container["window"].as_str()?.parse().ok()?;
     Some(Served {
         timestamp: time(&container["timestamp"])?,
-        window: i64::try_from(std::time::Duration::from(window).as_millis()).ok()?,
+        window: i64::try_from(Duration::from(window).as_millis()).ok()?,
         cpu: quantity(&container["usage"]["cpu"])?,
         memory: quantity(&container["usage"]["memory"])?,
         by_kubelet: container["source"] == "Kubelet",
