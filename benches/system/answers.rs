@@ -16,7 +16,7 @@ pub(crate) async fn first_usage(
     pods: u64,
     started: Instant,
 ) -> Result<reqwest::Client, String> {
-    let limit = Duration::from_secs(180);
+    let limit = Duration::from_mins(3);
     let mut told = String::new();
     while started.elapsed() < limit {
         match served(simulation, port).await {

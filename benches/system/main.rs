@@ -13,6 +13,7 @@
 )]
 
 #[path = "../../tests/support/process.rs"]
+#[allow(dead_code, reason = "the suites use more of it")]
 mod process;
 #[path = "../../tests/support/server.rs"]
 mod server;
@@ -79,7 +80,7 @@ async fn main() -> Result<(), String> {
         println!("{}", std::fs::read_to_string(&log).unwrap_or_default());
     }
     measured?;
-    let stopped = tokio::task::block_in_place(|| server.process.stop(Duration::from_secs(60)))?;
+    let stopped = tokio::task::block_in_place(|| server.process.stop(Duration::from_mins(1)))?;
     println!("stopped with {stopped}");
     Ok(())
 }
@@ -96,21 +97,21 @@ async fn measure(
 
     let round = Duration::from_secs(u64::from(arguments.resolution_seconds));
     tokio::time::sleep(round * 2).await;
-    let (cpu, requests) = (usage_of::cpu_time(id)?, simulation.requests());
+    let (cpu, requests) = (usage_of::cpu_seconds(id)?, simulation.requests());
     tokio::time::sleep(round * arguments.rounds).await;
-    let (cpu, requests) = (usage_of::cpu_time(id)? - cpu, simulation.requests() - requests);
+    let (cpu, requests) = (usage_of::cpu_seconds(id)? - cpu, simulation.requests() - requests);
     println!(
         "CPU per scrape: {:.3} ms ({:.2} s over {requests} scrapes in {} rounds; {:.2} mcore per node)",
-        cpu.as_secs_f64() * 1000.0 / requests.max(1) as f64,
-        cpu.as_secs_f64(),
+        cpu * 1000.0 / requests.max(1) as f64,
+        cpu,
         arguments.rounds,
-        cpu.as_secs_f64() * 1000.0 / (round * arguments.rounds).as_secs_f64() / f64::from(arguments.nodes)
+        cpu * 1000.0 / (round * arguments.rounds).as_secs_f64() / f64::from(arguments.nodes)
     );
     println!("resident at rest: {}", mebibytes(usage_of::resident_bytes(id)?));
     answers::lists(&client, pods).await?;
-    let cpu = usage_of::cpu_time(id)?;
+    let cpu = usage_of::cpu_seconds(id)?;
     let gets = answers::gets(&client).await?;
-    let per_get = (usage_of::cpu_time(id)? - cpu).as_secs_f64() * 1000.0 / f64::from(gets);
+    let per_get = (usage_of::cpu_seconds(id)? - cpu) * 1000.0 / f64::from(gets);
     println!("CPU per GET, scrapes under way included: {per_get:.3} ms");
     println!(
         "resident after the lists: {}, peak: {}",

@@ -9,6 +9,9 @@ use kube::{Client, Config};
 
 /// A dial that takes longer fails; what is asked then has limits of its own.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longer than the API server lets a watch be silent: a connection on which nothing came for so
+/// long is dead.
+const READ_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// The configuration of a kubeconfig, or of the pod we run in.
 pub(super) async fn config(kubeconfig: Option<&Path>) -> anyhow::Result<Config> {
@@ -23,6 +26,7 @@ pub(super) async fn config(kubeconfig: Option<&Path>) -> anyhow::Result<Config> 
         None => Config::incluster().context("not in a cluster: give --kubeconfig, or run as a pod")?,
     };
     config.connect_timeout = Some(CONNECT_TIMEOUT);
+    config.read_timeout = Some(READ_TIMEOUT);
     Ok(config)
 }
 

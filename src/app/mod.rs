@@ -56,7 +56,7 @@ struct Trust {
 
 /// Where the serving certificate comes from.
 enum Certificates {
-    Own(OwnCertificates),
+    Own(Box<OwnCertificates>),
     Files(FileCertificates),
 }
 
@@ -215,20 +215,17 @@ impl Certificates {
         clock: &Clock,
         serving: &Arc<ServingCertificate>,
     ) -> anyhow::Result<Self> {
-        Ok(match settings.serving.certificate.clone() {
-            Some((certificate, key)) => {
-                Self::Files(FileCertificates::load(certificate, key, Arc::clone(serving)).await?)
-            }
-            None => {
-                let service = settings.service.clone();
-                Self::Own(OwnCertificates::new(client.clone(), service, clock.clone(), Arc::clone(serving)))
-            }
-        })
+        let serving = Arc::clone(serving);
+        if let Some((certificate, key)) = settings.serving.certificate.clone() {
+            return Ok(Self::Files(FileCertificates::load(certificate, key, serving).await?));
+        }
+        let own = OwnCertificates::new(client.clone(), settings.service.clone(), clock.clone(), serving);
+        Ok(Self::Own(Box::new(own)))
     }
 
     async fn keep(self, latch: crate::readiness::Latch, stop: CancellationToken) {
         match self {
-            Self::Own(own) => own.run(latch, stop).await,
+            Self::Own(own) => Box::pin(own.run(latch, stop)).await,
             Self::Files(files) => {
                 latch.release();
                 files.run(stop).await;

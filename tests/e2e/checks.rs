@@ -31,7 +31,7 @@ pub(crate) async fn the_api_service_is_available_with_verified_tls(e: &Environme
         let available = available.ok_or("no condition Available")?;
         println!("  {name}: Available={} ({})", available["status"], available["reason"]);
         equal(available["status"].as_str().unwrap_or_default(), "True")?;
-        equal(&service["spec"]["insecureSkipTLSVerify"].to_string(), "null")?;
+        equal(service["spec"]["insecureSkipTLSVerify"].to_string(), "null")?;
         if service["spec"]["caBundle"].as_str().is_none_or(str::is_empty) {
             return Err(format!("{name} has no caBundle"));
         }
@@ -69,11 +69,11 @@ pub(crate) async fn pods_hold_every_pod_with_the_right_numbers(e: &Environment) 
 pub(crate) async fn kubectl_top_works(e: &Environment) -> Checked {
     let nodes = e.kubectl.run(&["top", "nodes", "--no-headers"])?;
     println!("{}", indented(&nodes));
-    equal(&nodes.lines().count().to_string(), &e.nodes.world.nodes().count().to_string())?;
+    equal(nodes.lines().count().to_string(), e.nodes.world.nodes().count().to_string())?;
     let pods = e.kubectl.run(&["top", "pods", "-A", "--no-headers"])?;
     println!("{}", indented(&pods.lines().take(3).collect::<Vec<_>>().join("\n")));
     let expected = e.nodes.running().count();
-    equal(&pods.lines().count().to_string(), &expected.to_string())?;
+    equal(pods.lines().count().to_string(), expected.to_string())?;
     let containers = e.kubectl.run(&["top", "pods", "-A", "--containers", "--no-headers"])?;
     if containers.lines().count() <= expected { Err("no more containers than pods".to_owned()) } else { Ok(()) }
 }

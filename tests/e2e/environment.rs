@@ -42,7 +42,7 @@ impl Environment {
         let kubeconfig = folder.join("server.kubeconfig");
         let token = deployment::server_kubeconfig(&kubectl, &admin_kubeconfig, &kubeconfig)?;
         let admin = Api::of(&admin_kubeconfig).await?;
-        let nodes = SimulatedNodes::start(folder, token).await?;
+        let nodes = SimulatedNodes::start(folder, token)?;
         nodes.create(&admin).await?;
         let log = folder.join("server.log");
         let server = serve(port, &kubeconfig, &nodes, &sink, &log)?;

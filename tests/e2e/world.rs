@@ -32,7 +32,7 @@ pub(crate) struct SimulatedNodes {
 
 impl SimulatedNodes {
     /// Starts the kubelets; they let in who comes with `token`.
-    pub(crate) async fn start(folder: &Path, token: String) -> Result<Self, String> {
+    pub(crate) fn start(folder: &Path, token: String) -> Result<Self, String> {
         let clock = Clock::system();
         let world = Arc::new(World::new(scenario(), clock.now()));
         let faults = Arc::new(Faults::new(world.scenario().faults.clone()));

@@ -155,7 +155,7 @@ fn absences(looks: &[observe::Look]) -> Vec<String> {
 
 async fn first_usage(client: &kube::Client, started: Instant) -> Result<Duration, String> {
     let mut last = String::from("no answer yet");
-    while started.elapsed() < Duration::from_secs(60) {
+    while started.elapsed() < Duration::from_mins(1) {
         match observe::look(client).await {
             Ok(look) if !look.running.is_empty() => {
                 let missing: Vec<_> = look.running.keys().filter(|name| !look.containers.contains_key(*name)).collect();

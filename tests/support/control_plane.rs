@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::process::Process;
 
 /// Starts in seconds; a cold and busy machine takes longer.
-const START_LIMIT: Duration = Duration::from_secs(180);
+const START_LIMIT: Duration = Duration::from_mins(3);
 
 /// A running control plane and where its files are.
 pub(crate) struct ControlPlane {

@@ -1,5 +1,5 @@
 //! `deploy/` as an operator applies it, with the one change that this machine needs: the Service is
-//! an ExternalName to loopback, since endpoints may not hold loopback addresses. The name that the
+//! an `ExternalName` to loopback, since endpoints may not hold loopback addresses. The name that the
 //! aggregator verifies stays `<service>.<namespace>.svc`.
 
 use std::fs;
@@ -49,7 +49,7 @@ fn copy(from: &Path, to: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// A kubeconfig for the server under test, as the ServiceAccount that `deploy/` gives it: what it
+/// A kubeconfig for the server under test, as the service account that `deploy/` gives it: what it
 /// lacks in rights shows here.
 pub(crate) fn server_kubeconfig(kubectl: &Kubectl, admin: &Path, file: &Path) -> Result<String, String> {
     let account = ["-n", "custom-api", "create", "token", "custom-api-server", "--duration", "3h"];

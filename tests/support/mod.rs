@@ -1,6 +1,7 @@
 //! What the suites that run real programs share.
 
 #![allow(dead_code, reason = "each suite uses its own part")]
+#![allow(clippy::cast_precision_loss, reason = "figures for people")]
 
 pub(crate) mod control_plane;
 pub(crate) mod deployment;

@@ -134,7 +134,8 @@ impl TraceService for Spans {
 }
 
 fn write_tree(spans: &[Span], span: &Span, depth: usize, text: &mut String) {
-    text.push_str(&format!("{}{} [{}]\n", "  ".repeat(depth), span.name, span.service));
+    let line = format!("{}{} [{}]\n", "  ".repeat(depth), span.name, span.service);
+    text.push_str(&line);
     for child in spans.iter().filter(|child| child.parent == span.id) {
         write_tree(spans, child, depth + 1, text);
     }
@@ -161,5 +162,5 @@ fn address(listener: &TcpListener) -> Result<SocketAddr, String> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

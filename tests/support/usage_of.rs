@@ -1,18 +1,17 @@
 //! CPU and memory of a process, as the kernel counts them.
 
 use std::fs;
-use std::time::Duration;
 
 /// Linux counts CPU time of processes in hundredths of a second.
-const TICKS_PER_SECOND: u64 = 100;
+const TICKS_PER_SECOND: f64 = 100.0;
 
-/// CPU time (user and system) that process `id` has used.
-pub(crate) fn cpu_time(id: u32) -> Result<Duration, String> {
+/// CPU time (user and system) that process `id` has used, in seconds.
+pub(crate) fn cpu_seconds(id: u32) -> Result<f64, String> {
     let stat = read(id, "stat")?;
     let after_name = stat.rsplit_once(')').ok_or("no process name in stat")?.1;
     let fields: Vec<&str> = after_name.split_whitespace().collect();
     let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok()).ok_or("short stat");
-    Ok(Duration::from_millis((ticks(11)? + ticks(12)?) * 1000 / TICKS_PER_SECOND))
+    Ok((ticks(11)? + ticks(12)?) as f64 / TICKS_PER_SECOND)
 }
 
 /// Resident memory now, in bytes.
