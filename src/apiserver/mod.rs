@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Reads the cluster and the store, changes neither, and asks no kubelet. Every refusal is a
-//! Kubernetes `Status`; only [`status`] makes them.
+//! Kubernetes `Status`; only `status` makes them.
 
 // The door: from the socket to a user who may.
 pub mod authn;

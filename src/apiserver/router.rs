@@ -1,6 +1,6 @@
 //! Every path we serve, in one list.
 //!
-//! Handlers find out what is asked for from [`RequestInfo`], as the filters before them did, so
+//! Handlers find out what is asked for from `RequestInfo`, as the filters before them did, so
 //! that what was allowed is what is answered; the router only tells which handler it is.
 
 use std::sync::Arc;
