@@ -44,3 +44,4 @@ pub use router::router;
 
 pub use listener::{ConnectionId, Listener, Metrics as ListenerMetrics, Peer};
 pub use request_info::{RequestInfo, ResourceRequest};
+pub use reviews::Metrics as ReviewMetrics;
