@@ -16,7 +16,6 @@ pub mod certificates;
 #[cfg(test)]
 mod fixtures;
 mod listener;
-mod percent;
 mod request_info;
 mod reviews;
 pub mod tls;
