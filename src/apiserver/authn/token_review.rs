@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::{hmac, rand};
+use futures::TryFutureExt;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, TokenReviewStatus};
@@ -72,7 +73,7 @@ impl TokenReviewer {
         let spec = TokenReviewSpec { token: Some(token.to_owned()), audiences: None };
         let review = TokenReview { spec, ..TokenReview::default() };
         let answer = self.metrics.timed(ask(self.client.clone(), review));
-        async move { Ok(Reviewed::read(answer.await?.status.unwrap_or_default())) }
+        answer.map_ok(|review| Reviewed::read(review.status.unwrap_or_default()))
     }
 }
 
