@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! socket ─▶ listener (TLS, bounds) ─▶ filters (who, may they) ─▶ router ─▶ discovery, openapi
-//!           Peer                      authn, authz                    ├──▶ resources
-//!                                                                     └──▶ health, version, metrics
+//!           ▲         Peer            authn, authz                    ├──▶ resources
+//!           certificates              └─ reviews                      └──▶ health, version, metrics
 //! ```
 //!
 //! Reads the cluster and the store, changes neither, and asks no kubelet. Every refusal is a

@@ -2,8 +2,8 @@
 //!
 //! Two steps: [`args`] is what was typed (flags and environment, one group per room, names kept
 //! from metrics-server where it has one); [`Settings`] is what it means, in types that cannot be
-//! wrong. All faults are reported together, each naming its flag. No other room reads flags, the
-//! environment, or knows a flag's name.
+//! wrong. All faults are reported together, each naming its flag. No other room of the product
+//! reads flags or the environment; the demo is a caller, with flags of its own, who types ours.
 //!
 //! ```text
 //! flags, KUBE_VITALS_* ──clap──▶ ServeArgs ──Settings::from_args──▶ Settings

@@ -8,7 +8,9 @@
 //! ```text
 //! event ──log filter──▶ logs ──▶ stderr
 //! span  ──endpoint set?──▶ traces ──batch thread──▶ OTLP/HTTP
-//! metrics.rs of each room ──register──▶ registry ──▶ /metrics
+//! metrics.rs of each room ──register──▶ registry ──▶ /metrics, in OpenMetrics or classic text
+//! /proc ──process──────────────────────────┘
+//! traceparent of callers ──context──▶ parent or link of a span
 //! ```
 
 mod classic;

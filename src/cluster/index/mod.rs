@@ -1,4 +1,7 @@
 //! The index: an immutable [`View`] that the watch replaces and everybody reads.
+//!
+//! One change at a time, each visible whole; a reader holds a view for as long as he likes and stops
+//! nobody. It asks no API server and keeps no earlier views.
 
 mod indexed;
 mod pod_names;

@@ -1,7 +1,7 @@
 //! Flags and environment as typed in, one file per group of `--help`.
 //!
 //! Everything stays text here, so that clap never stops at the first bad value: each group's
-//! `read` turns its text into settings and notes every fault it meets.
+//! `read` turns its text into settings and notes every fault it meets. Nothing here is acted upon.
 
 #![expect(clippy::doc_markdown, reason = "the docs of flags are help texts, read on terminals")]
 

@@ -3,7 +3,7 @@
 //! Everything is computed from the scenario when it is asked for: one node's pods cost work for
 //! that node alone, so thousands of kubelets can answer without a shared clockwork. Times of pods
 //! and runs lie on jittered grids, which makes "what runs at this moment" a division and not a
-//! walk through history.
+//! walk through history. Nothing here is stored, and nothing speaks to anybody.
 
 mod bounds;
 mod changes;
