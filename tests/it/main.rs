@@ -3,9 +3,13 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
+#[path = "../support/mod.rs"]
+mod support;
+
 mod arrows;
 mod command_line;
 mod dashboards;
+mod faults;
 mod flags;
 mod manifests;
 mod reasons;
