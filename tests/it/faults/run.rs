@@ -111,11 +111,12 @@ async fn look_each_second(client: &Client) -> Result<Vec<Look>, String> {
 /// Nodes that fail are rarely asked; so that a request hangs at the very moment of SIGTERM, those
 /// that were well hang as well.
 async fn stop_while_kubelets_hang(simulation: &Simulation, server: &mut Server) -> Result<Duration, String> {
-    let well = (0..simulation.world.scenario().nodes).filter(|node| is_well(*node));
-    well.for_each(|node| simulation.faults.set(node, Fault::Hang));
-    let before = simulation.requests();
-    let asked = || if simulation.requests() > before + 1 { Ok(()) } else { Err("no kubelet is asked".to_owned()) };
-    eventually(RESOLUTION * 2, async || asked()).await?;
+    let well = BROKEN.len() as u32..simulation.world.scenario().nodes;
+    well.clone().for_each(|node| simulation.faults.set(node, Fault::Hang));
+    let requests = || well.clone().map(|node| simulation.fleet.requests(node)).sum::<u64>();
+    let before = requests();
+    let hanging = || if requests() > before { Ok(()) } else { Err("no healthy node is asked any more".to_owned()) };
+    eventually(RESOLUTION * 2, async || hanging()).await?;
     let told = Instant::now();
     let status = block_in_place(|| server.process.stop(POLITE_STOP))?;
     if status.success() { Ok(told.elapsed()) } else { Err(format!("ended with {status}")) }
