@@ -3,6 +3,7 @@
 mod body;
 
 use std::error::Error as _;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -167,9 +168,13 @@ fn refusal<B>(answer: &Response<B>) -> Option<Failure> {
     Some(Failure::Encoding(String::from_utf8_lossy(coding.as_bytes()).into_owned()))
 }
 
-/// The innermost cause is the one that tells something.
+/// The innermost cause is the one that tells something; an early end is told in our own words,
+/// since the TLS library's are for programmers.
 fn cut_off(error: &hyper::Error) -> Failure {
-    Failure::Truncated(error.source().map_or_else(|| error.to_string(), ToString::to_string))
+    let Some(cause) = error.source() else { return Failure::Truncated(error.to_string()) };
+    let io = cause.downcast_ref::<io::Error>();
+    let early = io.is_some_and(|cause| cause.kind() == io::ErrorKind::UnexpectedEof);
+    Failure::Truncated(if early { "the connection was closed early".to_owned() } else { cause.to_string() })
 }
 
 #[cfg(test)]
