@@ -4,7 +4,6 @@
 //!
 //! The cluster runs once, in real time; each test reads another part of what was seen.
 
-mod look;
 mod run;
 
 use std::collections::BTreeSet;

@@ -12,15 +12,16 @@ use tokio::task::block_in_place;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::BROKEN;
-use super::look::Look;
+use crate::look::Look;
 use crate::support::server::{Server, free_port};
 use crate::support::simulation::Simulation;
 use crate::support::usage_of;
+use crate::waiting::eventually;
 
 /// The shortest there is.
 pub(super) const RESOLUTION: Duration = Duration::from_secs(5);
-/// A kubelet of nodes that are well has nothing to do with those that are not.
-const WELL_NODES: u32 = 6;
+/// One for each fault, and six that are well.
+const NODES: u32 = 20;
 const PODS_PER_NODE: u32 = 10;
 /// By then failing nodes have reached their longest back-off, and young containers their rate.
 const SETTLED: Duration = Duration::from_secs(20);
@@ -95,7 +96,7 @@ async fn run(folder: &Path, log: &Path) -> Result<Seen, String> {
 }
 
 fn scenario() -> Scenario {
-    let well = Scenario::bench(WELL_NODES + BROKEN.len() as u32, PODS_PER_NODE, 1);
+    let well = Scenario::bench(NODES, PODS_PER_NODE, 1);
     (0..).zip(BROKEN).fold(well, |scenario, (node, (fault, _))| scenario.with_fault(node, fault))
 }
 
@@ -111,7 +112,7 @@ async fn look_each_second(client: &Client) -> Result<Vec<Look>, String> {
 /// Nodes that fail are rarely asked; so that a request hangs at the very moment of SIGTERM, those
 /// that were well hang as well.
 async fn stop_while_kubelets_hang(simulation: &Simulation, server: &mut Server) -> Result<Duration, String> {
-    let well = BROKEN.len() as u32..simulation.world.scenario().nodes;
+    let well = (0..NODES).filter(|node| is_well(*node));
     well.clone().for_each(|node| simulation.faults.set(node, Fault::Hang));
     let requests = || well.clone().map(|node| simulation.fleet.requests(node)).sum::<u64>();
     let before = requests();
@@ -120,16 +121,4 @@ async fn stop_while_kubelets_hang(simulation: &Simulation, server: &mut Server) 
     let told = Instant::now();
     let status = block_in_place(|| server.process.stop(POLITE_STOP))?;
     if status.success() { Ok(told.elapsed()) } else { Err(format!("ended with {status}")) }
-}
-
-/// Tries `attempt` until it succeeds; the last error after `limit`.
-async fn eventually<T>(limit: Duration, attempt: impl AsyncFn() -> Result<T, String>) -> Result<T, String> {
-    let deadline = Instant::now() + limit;
-    loop {
-        match attempt().await {
-            Ok(value) => return Ok(value),
-            Err(error) if Instant::now() > deadline => return Err(format!("after {limit:?}: {error}")),
-            Err(_) => sleep(Duration::from_millis(100)).await,
-        }
-    }
 }

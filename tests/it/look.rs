@@ -7,26 +7,27 @@ use kube_vitals::clock::{Clock, UnixMillis};
 use reqwest::Client;
 use serde_json::Value;
 
-const SERVER: &str = "https://custom-api.custom-api.svc/apis";
+/// The server, by the name its certificate has.
+pub(crate) const SERVER: &str = "https://custom-api.custom-api.svc";
 
 /// The lists, asked for one after the other.
 #[derive(Debug)]
-pub(super) struct Look {
+pub(crate) struct Look {
     /// Just before the first was asked for.
     at: UnixMillis,
     /// `nodescrapes` by name.
-    pub(super) scrapes: BTreeMap<String, Value>,
+    pub(crate) scrapes: BTreeMap<String, Value>,
     /// Pods in our own group, by namespace and name.
-    pub(super) served: BTreeMap<String, Value>,
+    pub(crate) served: BTreeMap<String, Value>,
     /// The list's `missing`, likewise.
-    pub(super) missing: BTreeMap<String, Value>,
+    pub(crate) missing: BTreeMap<String, Value>,
     /// The pods in metrics.k8s.io.
-    pub(super) served_plain: BTreeSet<String>,
+    pub(crate) served_plain: BTreeSet<String>,
 }
 
 impl Look {
     /// Asks now.
-    pub(super) async fn now(client: &Client) -> Result<Self, String> {
+    pub(crate) async fn now(client: &Client) -> Result<Self, String> {
         let at = Clock::system().now();
         let scrapes = list(client, "custom.example.com/v1/nodescrapes").await?;
         let pods = list(client, "custom.example.com/v1/pods").await?;
@@ -41,14 +42,15 @@ impl Look {
     }
 
     /// How long before this look `time` (RFC 3339) was; zero if it is later.
-    pub(super) fn age(&self, time: &Value) -> Duration {
+    pub(crate) fn age(&self, time: &Value) -> Duration {
         let time: jiff::Timestamp = text(time).parse().unwrap();
         self.at.since(UnixMillis(time.as_millisecond()))
     }
 }
 
 async fn list(client: &Client, path: &str) -> Result<Value, String> {
-    let answer = client.get(format!("{SERVER}/{path}")).send().await.map_err(|error| format!("{path}: {error:?}"))?;
+    let answer =
+        client.get(format!("{SERVER}/apis/{path}")).send().await.map_err(|error| format!("{path}: {error:?}"))?;
     let status = answer.status();
     let body = answer.bytes().await.map_err(|error| format!("{path}: {error:?}"))?;
     if !status.is_success() {
