@@ -11,7 +11,6 @@ use std::time::Duration;
 use axum::response::{IntoResponse as _, Response};
 use http::{StatusCode, header};
 
-use crate::apiserver::percent;
 use crate::apiserver::status::Status;
 use crate::readiness::{Check, Heartbeat, Readiness};
 
@@ -54,7 +53,7 @@ impl Probe {
 
     /// `/livez` and its like, with `?verbose` and `?exclude=CHECK`.
     pub(crate) fn answer(self, checks: &[Check], query: &str) -> Response {
-        let pairs: Vec<_> = percent::query_pairs(query).collect();
+        let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
         let is_excluded = |check: &Check| pairs.iter().any(|(key, value)| key == "exclude" && value == check.name);
         let failing: Vec<_> =
             checks.iter().filter(|check| check.failure.is_some() && !is_excluded(check)).map(reason).collect();

@@ -16,7 +16,6 @@ pub mod certificates;
 #[cfg(test)]
 mod fixtures;
 mod listener;
-mod percent;
 mod request_info;
 mod reviews;
 pub mod tls;
@@ -44,3 +43,4 @@ pub use router::router;
 
 pub use listener::{ConnectionId, Listener, Metrics as ListenerMetrics, Peer};
 pub use request_info::{RequestInfo, ResourceRequest};
+pub use reviews::Metrics as ReviewMetrics;

@@ -6,9 +6,9 @@
 use std::borrow::Cow;
 
 use http::Method;
+use percent_encoding::percent_decode_str;
 
 use super::list_options::FieldSelector;
-use super::percent;
 
 /// A request as access rules see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub struct ResourceRequest {
 impl RequestInfo {
     /// Reads a request line. `path` is raw, `query` without its question mark.
     pub fn of(method: &Method, path: &str, query: Option<&str>) -> Self {
-        let path = percent::decode(path).into_owned();
+        let path = percent_decode_str(path).decode_utf8_lossy().into_owned();
         match resource_request(method, &path, query.unwrap_or_default()) {
             Some((verb, resource)) => Self { verb, path, resource: Some(resource) },
             None => Self { verb: method.as_str().to_ascii_lowercase(), path, resource: None },
@@ -122,13 +122,17 @@ impl ResourceRequest {
 
 /// Kubernetes reads every value of a flag as true, but `0` and `false`.
 fn asks_to_watch(query: &str) -> bool {
-    let value = percent::query_pairs(query).find(|(key, _)| key == "watch").map(|(_, value)| value);
+    let value = parameter(query, "watch");
     value.is_some_and(|value| value != "0" && !value.eq_ignore_ascii_case("false"))
 }
 
 fn option(query: &str, wanted: &str) -> Option<String> {
-    let value = percent::query_pairs(query).find(|(key, _)| key == wanted).map(|(_, value)| value);
-    value.filter(|value| !value.is_empty()).map(Cow::into_owned)
+    parameter(query, wanted).filter(|value| !value.is_empty()).map(Cow::into_owned)
+}
+
+/// Of a repeated parameter the first counts.
+fn parameter<'a>(query: &'a str, wanted: &str) -> Option<Cow<'a, str>> {
+    form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == wanted).map(|(_, value)| value)
 }
 
 /// The name that a field selector demands. Read by the same parser as the list itself: were they to

@@ -19,7 +19,7 @@ use crate::apiserver::authn::{self, Authenticator, LiveTrust};
 use crate::apiserver::authz::{self, Authorizer};
 use crate::apiserver::certificates::{FileCertificates, OwnCertificates};
 use crate::apiserver::tls::{self, ServingCertificate};
-use crate::apiserver::{self, Api, Limits, Listener, ListenerMetrics};
+use crate::apiserver::{self, Api, Limits, Listener, ListenerMetrics, ReviewMetrics};
 use crate::app::tasks::Tasks;
 use crate::clock::Clock;
 use crate::cluster::selector::LabelSelector;
@@ -72,8 +72,8 @@ struct Door {
 struct DoorMetrics {
     listener: ListenerMetrics,
     requests: apiserver::Metrics,
-    authn: authn::Metrics,
-    authz: authz::Metrics,
+    authn: ReviewMetrics,
+    authz: ReviewMetrics,
 }
 
 /// A runtime for [`App`].
@@ -191,8 +191,8 @@ impl DoorMetrics {
         Self {
             listener: ListenerMetrics::register(registry),
             requests: apiserver::Metrics::register(registry),
-            authn: authn::Metrics::register(registry),
-            authz: authz::Metrics::register(registry),
+            authn: authn::register_metrics(registry),
+            authz: authz::register_metrics(registry),
         }
     }
 }

@@ -8,12 +8,11 @@ use kube::Client;
 use tracing::{Instrument, Span, field};
 
 use super::judge::{Judge, Purpose};
-use super::metrics::Metrics;
 use super::token_review::{Reviewed, TokenReviewer, bearer_token};
 use super::trust::{FrontProxyTrust, Trust};
 use super::{AuthnError, LiveTrust, User, Via};
-use crate::apiserver::Peer;
 use crate::apiserver::reviews::Source;
+use crate::apiserver::{Peer, ReviewMetrics};
 use crate::clock::Clock;
 use crate::config;
 
@@ -36,7 +35,7 @@ pub struct Authenticator {
     trust: LiveTrust,
     judge: Judge,
     tokens: TokenReviewer,
-    metrics: Metrics,
+    metrics: ReviewMetrics,
 }
 
 /// A method that did not recognise the caller: no opinion (`Ok(None)`) or an objection, which
@@ -53,7 +52,7 @@ impl Authenticator {
         settings: &config::Authentication,
         trust: LiveTrust,
         clock: Clock,
-        metrics: Metrics,
+        metrics: ReviewMetrics,
     ) -> Result<Self, aws_lc_rs::error::Unspecified> {
         let tokens = TokenReviewer::new(client, settings.token_ttl, metrics.clone())?;
         Ok(Self { trust, judge: Judge::new(clock), tokens, metrics })
@@ -81,7 +80,7 @@ impl Authenticator {
         }
         let Some((via, error)) = objection else { return Ok(User::anonymous()) };
         let result = if matches!(error, AuthnError::Unavailable(_)) { "error" } else { "refused" };
-        self.metrics.attempted(via, result);
+        self.metrics.attempted(via.as_str(), result);
         Err(error)
     }
 
@@ -140,7 +139,7 @@ impl Authenticate for Authenticator {
             strip(headers, &trust);
             let user = recognised?;
             Span::current().record("method", user.via.as_str());
-            self.metrics.attempted(user.via, "success");
+            self.metrics.attempted(user.via.as_str(), "success");
             match impersonated {
                 Some(header) => Err(AuthnError::ImpersonationUnsupported { header }),
                 None => Ok(user),

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use percent_encoding::percent_decode_str;
 
 use super::subject::Subject;
 use super::trust::{FrontProxyTrust, IdentityHeaders};
 use super::user::{User, Via};
-use crate::apiserver::percent;
 
 impl FrontProxyTrust {
     /// Whether the bearer of a good certificate may speak for others.
@@ -39,7 +39,8 @@ impl IdentityHeaders {
         for (name, value) in headers {
             for prefix in &self.extra_prefixes {
                 if let Some(key) = name.as_str().strip_prefix(prefix.as_str()) {
-                    extra.entry(percent::decode(key).into_owned()).or_default().push(text(value)?.to_owned());
+                    let key = percent_decode_str(key).decode_utf8_lossy().into_owned();
+                    extra.entry(key).or_default().push(text(value)?.to_owned());
                 }
             }
         }

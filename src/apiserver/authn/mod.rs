@@ -27,5 +27,5 @@ mod user;
 pub use authenticator::{Authenticate, Authenticator};
 pub use error::AuthnError;
 pub use live_trust::LiveTrust;
-pub use metrics::Metrics;
+pub use metrics::register_metrics;
 pub use user::{User, Via};

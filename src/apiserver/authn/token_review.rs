@@ -10,10 +10,9 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, TokenReviewStatus};
 use kube::Client;
-use tokio::time::Instant;
 
-use super::metrics::Metrics;
 use super::user::{User, Via};
+use crate::apiserver::ReviewMetrics;
 use crate::apiserver::reviews::{ReviewError, Source, Verdicts, ask};
 
 /// Longer tokens are refused unseen: no issuer makes them, and each would be sent on.
@@ -41,13 +40,13 @@ pub(super) struct TokenReviewer {
     key: hmac::Key,
     ttl: Duration,
     verdicts: Verdicts<[u8; 32], Reviewed>,
-    metrics: Metrics,
+    metrics: ReviewMetrics,
 }
 
 impl TokenReviewer {
     /// # Errors
     /// When the system gives no random bytes.
-    pub(super) fn new(client: Client, ttl: Duration, metrics: Metrics) -> Result<Self, Unspecified> {
+    pub(super) fn new(client: Client, ttl: Duration, metrics: ReviewMetrics) -> Result<Self, Unspecified> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &rand::SystemRandom::new())?;
         Ok(Self { client, key, ttl, verdicts: Verdicts::new(KEPT, KEPT_BYTES, weight), metrics })
     }
@@ -72,13 +71,8 @@ impl TokenReviewer {
     fn ask(&self, token: &str) -> impl Future<Output = Result<Reviewed, ReviewError>> + Send + use<> {
         let spec = TokenReviewSpec { token: Some(token.to_owned()), audiences: None };
         let review = TokenReview { spec, ..TokenReview::default() };
-        let (client, seconds) = (self.client.clone(), self.metrics.review_seconds.clone());
-        async move {
-            let start = Instant::now();
-            let answer = ask(client, review).await;
-            seconds.observe(start.elapsed().as_secs_f64());
-            Ok(Reviewed::read(answer?.status.unwrap_or_default()))
-        }
+        let answer = self.metrics.timed(ask(self.client.clone(), review));
+        async move { Ok(Reviewed::read(answer.await?.status.unwrap_or_default())) }
     }
 }
 

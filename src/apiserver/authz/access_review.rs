@@ -7,13 +7,11 @@ use k8s_openapi::api::authorization::v1::{
     SubjectAccessReviewSpec, SubjectAccessReviewStatus,
 };
 use kube::Client;
-use tokio::time::Instant;
 
-use super::metrics::Metrics;
 use super::{AuthzError, Decision};
 use crate::apiserver::authn::User;
 use crate::apiserver::reviews::{ReviewError, Source, Verdicts, ask};
-use crate::apiserver::{RequestInfo, ResourceRequest};
+use crate::apiserver::{RequestInfo, ResourceRequest, ReviewMetrics};
 use crate::config;
 
 /// Verdicts remembered, as many as kube-apiserver's own.
@@ -29,14 +27,14 @@ pub(super) struct AccessReviewer {
     allowed_ttl: Duration,
     denied_ttl: Duration,
     verdicts: Verdicts<Box<str>, Verdict>,
-    metrics: Metrics,
+    metrics: ReviewMetrics,
 }
 
 /// What the API server said: the decision, or both yes and no.
 type Verdict = Result<Decision, AuthzError>;
 
 impl AccessReviewer {
-    pub(super) fn new(client: Client, settings: &config::Authorization, metrics: Metrics) -> Self {
+    pub(super) fn new(client: Client, settings: &config::Authorization, metrics: ReviewMetrics) -> Self {
         Self {
             client,
             allowed_ttl: settings.allowed_ttl,
@@ -69,14 +67,9 @@ impl AccessReviewer {
 
     fn ask(&self, spec: SubjectAccessReviewSpec) -> impl Future<Output = Result<Verdict, ReviewError>> + Send + use<> {
         let review = SubjectAccessReview { spec, ..SubjectAccessReview::default() };
-        let (client, seconds) = (self.client.clone(), self.metrics.review_seconds.clone());
-        async move {
-            let start = Instant::now();
-            let answer = ask(client, review).await;
-            seconds.observe(start.elapsed().as_secs_f64());
-            // An answer without a status says nothing, which is no yes.
-            Ok(read(answer?.status.unwrap_or_default()))
-        }
+        let answer = self.metrics.timed(ask(self.client.clone(), review));
+        // An answer without a status says nothing, which is no yes.
+        async move { Ok(read(answer.await?.status.unwrap_or_default())) }
     }
 }
 

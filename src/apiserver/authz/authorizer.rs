@@ -7,11 +7,10 @@ use tracing::{Instrument, Span, field};
 
 use super::access_review::AccessReviewer;
 use super::always_allowed::AlwaysAllowed;
-use super::metrics::Metrics;
 use super::{AuthzError, Decision};
-use crate::apiserver::RequestInfo;
 use crate::apiserver::authn::User;
 use crate::apiserver::reviews::Source;
+use crate::apiserver::{RequestInfo, ReviewMetrics};
 use crate::config;
 
 /// Decides whether a user may.
@@ -25,12 +24,12 @@ pub trait Authorize: Send + Sync {
 pub struct Authorizer {
     always_allowed: AlwaysAllowed,
     reviewer: AccessReviewer,
-    metrics: Metrics,
+    metrics: ReviewMetrics,
 }
 
 impl Authorizer {
     /// An authorizer that asks the API server of `client`.
-    pub fn new(client: Client, settings: &config::Authorization, metrics: Metrics) -> Self {
+    pub fn new(client: Client, settings: &config::Authorization, metrics: ReviewMetrics) -> Self {
         Self {
             always_allowed: AlwaysAllowed::new(&settings.always_allow_paths),
             reviewer: AccessReviewer::new(client, settings, metrics.clone()),
@@ -43,7 +42,7 @@ impl Authorizer {
             Some(reason) => (reason, Ok(Decision::Allowed)),
             None => ("review", self.review(user, request).await),
         };
-        self.metrics.decided(method, &outcome);
+        self.metrics.attempted(method, outcome.as_ref().map_or("error", Decision::as_str));
         if let Ok(decision) = &outcome {
             Span::current().record("decision", decision.as_str());
         }
@@ -77,6 +76,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::apiserver::authz::register_metrics;
     use crate::apiserver::fixtures::ApiServer;
 
     #[tokio::test]
@@ -89,7 +89,7 @@ mod tests {
         };
         let away = ApiServer::answering(403, json!({"kind": "Status", "code": 403}));
         let mut registry = Registry::default();
-        let authorizer = Authorizer::new(away.client(), &settings, Metrics::register(&mut registry));
+        let authorizer = Authorizer::new(away.client(), &settings, register_metrics(&mut registry));
         let may = async |user: &User, path: &str| {
             authorizer.authorize(user, &RequestInfo::of(&Method::GET, path, None)).await
         };

@@ -18,4 +18,4 @@ mod metrics;
 pub use authorizer::{Authorize, Authorizer};
 pub use decision::Decision;
 pub use error::AuthzError;
-pub use metrics::Metrics;
+pub use metrics::register_metrics;

@@ -8,7 +8,6 @@ mod field_selector;
 
 use std::borrow::Cow;
 
-use crate::apiserver::percent;
 use crate::apiserver::status::Status;
 use crate::cluster::Labels;
 use crate::cluster::selector::LabelSelector;
@@ -26,7 +25,7 @@ pub(crate) struct ListOptions {
 impl ListOptions {
     /// Reads a query, without its question mark. Of a repeated key the first value counts.
     pub(crate) fn parse(query: &str) -> Result<Self, Status> {
-        let pairs: Vec<_> = percent::query_pairs(query).collect();
+        let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
         let value = |key: &str| pairs.iter().find(|(known, _)| known == key).map_or("", |(_, value)| value);
         check_number(value("limit"))?;
         check_number(value("timeoutSeconds"))?;
@@ -51,7 +50,7 @@ impl ListOptions {
 
 /// Whether a query asks for an indented answer: by any value but `0` and `false`.
 pub(crate) fn is_pretty(query: &str) -> bool {
-    wants_pretty(&percent::query_pairs(query).collect::<Vec<_>>())
+    wants_pretty(&form_urlencoded::parse(query.as_bytes()).collect::<Vec<_>>())
 }
 
 fn wants_pretty(pairs: &[(Cow<'_, str>, Cow<'_, str>)]) -> bool {

@@ -111,3 +111,29 @@ fn selectors_are_kept_only_where_they_select() {
     assert_eq!((listed.label_selector.as_deref(), listed.field_selector), (Some("a=b,c"), None));
     assert_eq!(get("/apis/g/v1/nodes/n?labelSelector=a").resource.unwrap().label_selector, None);
 }
+
+#[test]
+fn escapes_of_a_path_are_undone_and_what_is_none_stays() {
+    for (path, expected) in [
+        ("/a/%2A/x%3ab%2F", "/a/*/x:b/"),
+        ("/%C3%BC+", "/\u{fc}+"),
+        ("/100%", "/100%"),
+        ("/%4", "/%4"),
+        ("/%zz%+1", "/%zz%+1"),
+        ("/%FF", "/\u{FFFD}"),
+    ] {
+        assert_eq!(get(path).path, expected, "{path}");
+    }
+}
+
+#[test]
+fn of_a_repeated_parameter_the_first_counts_and_a_plus_is_a_space() {
+    let selector = |query: &str| get(&format!("/apis/g/v1/nodes?{query}")).resource.unwrap().label_selector;
+    for (query, expected) in [
+        ("labelSelector=a+in+(b)&labelSelector=c", "a in (b)"),
+        ("&&labelSelector=a=b=c", "a=b=c"),
+        ("labelSelector=a%2Bb%3D%zz", "a+b=%zz"),
+    ] {
+        assert_eq!(selector(query).as_deref(), Some(expected), "{query}");
+    }
+}

@@ -16,9 +16,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Asked again so often, when the API server stumbles.
 const RETRIES: usize = 4;
 
-/// Histogram bounds for the duration of a review, up to [`PATIENCE`]: in a healthy cluster a few ms.
-pub(in crate::apiserver) const REVIEW_SECONDS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0, 5.0, 10.0];
-
 /// Why there is no verdict. All mean: try again later.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(in crate::apiserver) enum ReviewError {

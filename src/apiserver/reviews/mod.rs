@@ -9,7 +9,11 @@
 //! wait and never kept. The room knows neither users nor rules.
 
 mod ask;
+mod metrics;
 mod verdicts;
 
-pub(super) use ask::{REVIEW_SECONDS, ReviewError, ask};
+pub use metrics::Metrics;
+
+pub(super) use ask::{ReviewError, ask};
+pub(super) use metrics::Names;
 pub(super) use verdicts::{Source, Verdicts};

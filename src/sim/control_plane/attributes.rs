@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use http::{Method, Request};
+use percent_encoding::percent_decode_str;
 
 /// What is asked for; what authorization decides on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,7 +26,8 @@ pub(crate) struct Query(HashMap<String, String>);
 
 impl Query {
     pub(crate) fn parse(query: &str) -> Self {
-        Self(form_pairs(query).collect())
+        let pairs = form_urlencoded::parse(query.as_bytes());
+        Self(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
     }
 
     /// The parameter's text; empty when it is not there.
@@ -42,7 +44,7 @@ impl Query {
 impl Attributes {
     /// Reads a request. A field selector on the name makes a list a request for that object.
     pub(crate) fn of<B>(request: &Request<B>, query: &Query) -> Self {
-        let path = percent_decoded(request.uri().path());
+        let path = percent_decode_str(request.uri().path()).decode_utf8_lossy().into_owned();
         let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
         let (group, version, rest) = match segments.as_slice() {
             ["api", version, rest @ ..] if !rest.is_empty() => ("", *version, rest),
@@ -92,27 +94,6 @@ fn selected_name(query: &Query) -> String {
     let mut names =
         terms.filter_map(|term| term.strip_prefix("metadata.name=").map(|name| name.trim_start_matches('=')));
     names.next().unwrap_or_default().to_owned()
-}
-
-/// The pairs of a query, decoded.
-pub(crate) fn form_pairs(query: &str) -> impl Iterator<Item = (String, String)> {
-    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (percent_decoded(&name.replace('+', " ")), percent_decoded(&value.replace('+', " ")))
-    })
-}
-
-/// Text with its `%XX` escapes undone; an escape that is none stays as it stands.
-pub(crate) fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        let escaped = tail.get(..2).and_then(|digits| str::from_utf8(digits).ok());
-        let decoded = escaped.filter(|_| *first == b'%').and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(decoded.unwrap_or(*first));
-        rest = if decoded.is_some() { tail.get(2..).unwrap_or_default() } else { tail };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]

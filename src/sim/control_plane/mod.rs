@@ -36,7 +36,6 @@ mod watch;
 mod write;
 
 pub(crate) use accounts::User;
-pub(crate) use attributes::{form_pairs, percent_decoded};
 #[cfg(test)]
 pub(crate) use authorities::{Authority, Credential};
 pub(crate) use storage::{Key, Storage};

@@ -1,35 +1,37 @@
 //! Where a proxied request goes: path and query are decoded and written anew, as the aggregator
 //! does, so that the server sees `*` as `%2A` and the query sorted by its keys.
 
-use std::fmt::Write;
+use std::borrow::Cow;
 
-use crate::sim::control_plane::{form_pairs, percent_decoded};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+/// What is escaped in a parameter's name and value.
+const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+/// What is escaped in a path, where these marks stand for themselves.
+const IN_PATH: &AsciiSet = &IN_QUERY
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b'/')
+    .remove(b':')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b'@');
 
 /// Path and query for the server.
 pub(crate) fn path_and_query(path: &str, query: &str) -> String {
-    let mut target = escaped(&percent_decoded(path), b"-_.~$&+,/:;=@");
-    let mut pairs: Vec<(String, String)> = form_pairs(query).collect();
+    let path = percent_decode_str(path).decode_utf8_lossy();
+    let mut target = utf8_percent_encode(&path, IN_PATH).to_string();
+    let mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> = form_urlencoded::parse(query.as_bytes()).collect();
     pairs.sort_by(|one, other| one.0.cmp(&other.0));
     for (number, (name, value)) in pairs.iter().enumerate() {
         target.push(if number == 0 { '?' } else { '&' });
-        target.push_str(&escaped(name, b"-_.~"));
+        target.extend(utf8_percent_encode(name, IN_QUERY));
         target.push('=');
-        target.push_str(&escaped(value, b"-_.~"));
+        target.extend(utf8_percent_encode(value, IN_QUERY));
     }
     target
-}
-
-fn escaped(text: &str, plain: &[u8]) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || plain.contains(&byte) {
-            escaped.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _infallible = write!(escaped, "%{byte:02X}");
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

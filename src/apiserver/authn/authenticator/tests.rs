@@ -7,6 +7,7 @@ use prometheus_client::registry::Registry;
 use serde_json::json;
 
 use super::*;
+use crate::apiserver::authn::register_metrics;
 use crate::apiserver::fixtures::{ApiServer, Authority, NOW, Pair, peer};
 use crate::clock::ClockHand;
 
@@ -36,7 +37,7 @@ impl Cluster {
         let (clock, hand) = Clock::manual(NOW);
         let trust = LiveTrust::default();
         let settings = config::Authentication { kubeconfig: None, token_ttl: Duration::from_secs(10) };
-        let metrics = Metrics::register(&mut Registry::default());
+        let metrics = register_metrics(&mut Registry::default());
         let authenticator = Authenticator::new(api.client(), &settings, trust.clone(), clock, metrics).unwrap();
         let cluster = Self { clients, proxies, trust, authenticator, hand };
         cluster.configure(&cluster.proxies.pem(), r#"["front-proxy-client"]"#);

@@ -1,12 +1,14 @@
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::*;
+use crate::apiserver::authn::register_metrics;
 use crate::apiserver::fixtures::ApiServer;
 
 const TTL: Duration = Duration::from_secs(10);
 
 fn reviewer(api: &ApiServer) -> TokenReviewer {
-    let metrics = Metrics::register(&mut prometheus_client::registry::Registry::default());
+    let metrics = register_metrics(&mut prometheus_client::registry::Registry::default());
     TokenReviewer::new(api.client(), TTL, metrics).unwrap()
 }
 

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::apiserver::authn::Via;
+use crate::apiserver::authz::register_metrics;
 use crate::apiserver::fixtures::ApiServer;
 
 const ALLOWED_TTL: Duration = Duration::from_secs(10);
@@ -16,7 +17,7 @@ fn reviewer(api: &ApiServer) -> AccessReviewer {
         allowed_ttl: ALLOWED_TTL,
         denied_ttl: DENIED_TTL,
     };
-    AccessReviewer::new(api.client(), &settings, Metrics::register(&mut Registry::default()))
+    AccessReviewer::new(api.client(), &settings, register_metrics(&mut Registry::default()))
 }
 
 fn status(status: &Value) -> ApiServer {
