@@ -11,6 +11,7 @@
 //! metrics.rs of each room ──register──▶ registry ──▶ /metrics
 //! ```
 
+mod causes;
 mod classic;
 mod collector_log;
 mod context;
@@ -20,6 +21,7 @@ mod process;
 pub mod registry;
 pub mod traces;
 
+pub use causes::causes;
 pub use error::Error;
 pub use logs::start;
 pub use registry::{Exposition, Registry};
