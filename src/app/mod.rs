@@ -30,9 +30,6 @@ use crate::scrape::{KubeletAccess, Scraper};
 use crate::store::Store;
 use crate::telemetry::{Exposition, Registry};
 
-/// Every metric of ours begins with this word.
-const METRICS_PREFIX: &str = "kube_vitals";
-
 /// Everything built, the port bound, nothing running.
 pub struct App {
     address: SocketAddr,
@@ -109,11 +106,10 @@ impl App {
         let store = Arc::new(Store::new(u64::try_from(clock.now().0).unwrap_or_default()));
         let (mut metrics, mut scraper) = (None, None);
         let exposition = Exposition::new(|registry| {
-            let ours = registry.sub_registry_with_prefix(METRICS_PREFIX);
-            metrics = Some(DoorMetrics::register(ours));
+            metrics = Some(DoorMetrics::register(registry));
             scraper = Some(KubeletAccess::from_config(&config).and_then(|access| {
                 let (cluster, store, clock) = (Arc::clone(&cluster), Arc::clone(&store), clock.clone());
-                Scraper::build(&settings.scraping, settings.max_sample_age, access, cluster, store, clock, ours)
+                Scraper::build(&settings.scraping, settings.max_sample_age, access, cluster, store, clock, registry)
             }));
         });
         let (metrics, scraper) = metrics.zip(scraper).context("the registry was not filled")?;
@@ -277,3 +273,6 @@ fn raise_open_file_limit() {
         tracing::warn!(%error, "the limit of open files cannot be raised");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,17 +3,24 @@
 use prometheus_client::registry::Registry;
 
 use crate::apiserver::ReviewMetrics;
-use crate::apiserver::reviews::Names;
 
 /// Registers the metrics of authentication.
 pub fn register_metrics(registry: &mut Registry) -> ReviewMetrics {
-    let names = Names {
-        attempts: (
-            "authentication_attempts",
-            "Requests by the method that recognised or refused the caller, and the result",
-        ),
-        verdicts: ("token_verdicts", "Bearer tokens judged, by source: kept from before, or review"),
-        review_seconds: ("token_review_duration_seconds", "Duration of a TokenReview, retries included"),
-    };
-    ReviewMetrics::register(registry, &names)
+    let metrics = ReviewMetrics::new();
+    registry.register(
+        "authentication_attempts",
+        "Requests by the method that recognised or refused the caller, and the result",
+        metrics.attempts.clone(),
+    );
+    registry.register(
+        "token_verdicts",
+        "Bearer tokens judged, by source: kept from before, or review",
+        metrics.verdicts.clone(),
+    );
+    registry.register(
+        "token_review_duration_seconds",
+        "Duration of a TokenReview, retries included",
+        metrics.review_seconds.clone(),
+    );
+    metrics
 }

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Any number of requests with the same question share one review. What fails is told to all who
-//! wait and never kept. The room knows neither users nor rules.
+//! wait and never kept. Both kinds are counted and timed alike; the room knows neither users nor
+//! rules.
 
 mod ask;
 mod metrics;
@@ -15,5 +16,4 @@ mod verdicts;
 pub use metrics::Metrics;
 
 pub(super) use ask::{ReviewError, ask};
-pub(super) use metrics::Names;
 pub(super) use verdicts::{Source, Verdicts};
