@@ -172,13 +172,10 @@ fn family(series: &str) -> &str {
 /// process.
 fn registered() -> BTreeSet<String> {
     let mut names: BTreeSet<String> = FOREIGN.map(str::to_owned).into();
-    for (file, text) in repository::files("src", "rs") {
+    for (_, text) in repository::files("src", "rs") {
         let after_register = text.split("register(").skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
         let of_process = text.match_indices("\"process_").map(|(at, _)| &text[at + 1..]);
         names.extend(after_register.chain(of_process).filter_map(|rest| rest.split('"').next()).map(str::to_owned));
-        // Some rooms hand their names to what registers for them.
-        let handed_on = text.split('"').filter(|_| file.ends_with("metrics.rs") && text.contains("Names {"));
-        names.extend(handed_on.filter(|word| word.contains('_') && !word.contains(' ')).map(str::to_owned));
     }
     names
 }
