@@ -39,6 +39,7 @@ fn main() -> ExitCode {
 fn run(command: impl Future<Output = anyhow::Result<ExitCode>>) -> ExitCode {
     match app::runtime().map(|runtime| runtime.block_on(command)) {
         Ok(Ok(code)) => code,
+        Ok(Err(error)) if app::is_misconfigured(&error) => fail(MISCONFIGURED, error.as_ref()),
         Ok(Err(error)) => fail(FAILED, error.as_ref()),
         Err(error) => fail(FAILED, &error),
     }
@@ -59,14 +60,7 @@ async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
 }
 
 /// Says what went wrong, causes included, once, where it ends.
-fn fail(code: u8, error: &dyn Error) -> ExitCode {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        message.push_str(": ");
-        message.push_str(&error.to_string());
-        cause = error.source();
-    }
-    let _ = writeln!(io::stderr(), "kube-vitals: {message}");
+fn fail(code: u8, error: &(dyn Error + 'static)) -> ExitCode {
+    let _ = writeln!(io::stderr(), "kube-vitals: {}", telemetry::causes(error));
     ExitCode::from(code)
 }

@@ -4,8 +4,6 @@
 //! by way of [`PrivateCause`]. Messages are those that Kubernetes clients know, since many of them
 //! are shown to people as they are.
 
-use std::error::Error;
-
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
@@ -13,6 +11,7 @@ use serde::Serialize;
 use crate::apiserver::authn::{AuthnError, User};
 use crate::apiserver::authz::AuthzError;
 use crate::apiserver::{RequestInfo, ResourceRequest};
+use crate::telemetry::causes;
 
 /// An answer that is not the one asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,7 +179,7 @@ impl Status {
 
 impl From<AuthnError> for Status {
     fn from(error: AuthnError) -> Self {
-        let private = Some(with_causes(&error));
+        let private = Some(causes(&error));
         match error {
             AuthnError::Unauthorized { .. } => Self { private, ..Self::unauthorized() },
             AuthnError::ImpersonationUnsupported { .. } => Self::bad_request(error.to_string()),
@@ -191,7 +190,7 @@ impl From<AuthnError> for Status {
 
 impl From<AuthzError> for Status {
     fn from(error: AuthzError) -> Self {
-        Self::internal(&error.to_string(), Some(with_causes(&error)))
+        Self::internal(&error.to_string(), Some(causes(&error)))
     }
 }
 
@@ -257,18 +256,6 @@ fn forbidden_resource(verb: &str, request: &ResourceRequest) -> (String, String,
 
 fn qualified(group: &str, resource: &str) -> String {
     if group.is_empty() { resource.to_owned() } else { format!("{resource}.{group}") }
-}
-
-/// An error and all that caused it.
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use crate::apiserver::tls::{self, ServingCertificate};
 use crate::apiserver::{self, Api, Limits, Listener, ListenerMetrics, ReviewMetrics};
 use crate::app::tasks::Tasks;
 use crate::clock::Clock;
-use crate::cluster::selector::LabelSelector;
+use crate::cluster::selector::{LabelSelector, SelectorError};
 use crate::cluster::{self, Cluster};
 use crate::config::{self, Settings};
 use crate::readiness::{Heartbeat, Readiness};
@@ -81,6 +81,12 @@ pub fn runtime() -> std::io::Result<Runtime> {
     Builder::new_multi_thread().enable_all().thread_name("kube-vitals").build()
 }
 
+/// Whether the operator's flags are what is wrong: `--node-selector` is the one that is read here,
+/// where its grammar is known.
+pub fn is_misconfigured(error: &anyhow::Error) -> bool {
+    error.is::<SelectorError>()
+}
+
 impl App {
     /// Reads every file that the settings name, and binds the port.
     ///
@@ -90,6 +96,7 @@ impl App {
         // Another caller in this process may have chosen it already: it is the only one there is.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         raise_open_file_limit();
+        let node_selector = LabelSelector::parse(&settings.scraping.node_selector).context("--node-selector")?;
         let listener = Listener::bind(&settings.serving)
             .with_context(|| format!("cannot bind {}:{}", settings.serving.address, settings.serving.port))?;
         let config = kubernetes::config(settings.kubeconfig.as_deref()).await?;
@@ -124,7 +131,7 @@ impl App {
         let trust = Trust::of(&settings, &client).await?;
         Ok(Self {
             address: listener.local_addr()?,
-            node_selector: LabelSelector::parse(&settings.scraping.node_selector).context("--node-selector")?,
+            node_selector,
             door: Door::build(listener, serving, api, &settings, &trust, &client, metrics).await?,
             shutdown: settings.shutdown,
             scraper: scraper?,

@@ -1,14 +1,17 @@
 //! One request to one kubelet, bounded in time and bytes, ending in a body or a typed failure.
 
+mod body;
+
 use std::error::Error as _;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HOST, HeaderValue, USER_AGENT};
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Empty};
-use hyper::body::{Body, Incoming};
+use http_body_util::Empty;
+use hyper::body::Incoming;
 
 use crate::config::Scraping;
 use crate::scrape::connection::{Connection, Exchange};
@@ -16,10 +19,9 @@ use crate::scrape::token::Token;
 use crate::scrape::{Error, KubeletAccess, tls};
 use crate::usage::Failure;
 
-/// A body's first guess at its size: a kubelet of thirty pods.
-const USUAL_BODY_BYTES: usize = 48 << 10;
-/// No more than this is set aside on a kubelet's mere word.
-const LARGEST_RESERVE_BYTES: u64 = 1 << 20;
+pub(super) use self::body::Body;
+use self::body::Reader;
+
 /// The sentence beside a refusal is read to here, which keeps the connection.
 const REFUSAL_BYTES: u64 = 4 << 10;
 
@@ -49,7 +51,7 @@ pub(super) struct Kubelets {
     tls: Arc<rustls::ClientConfig>,
     token: Token,
     timeout: Duration,
-    body_limit_bytes: u64,
+    bodies: Reader,
 }
 
 /// The way to one kubelet.
@@ -79,12 +81,13 @@ impl Kubelets {
     pub(super) fn build(settings: &Scraping, access: KubeletAccess) -> Result<Self, Error> {
         let tls = Arc::new(tls::client_config(&settings.tls, &access)?);
         let token = Token::open(access.token)?;
-        Ok(Self { tls, token, timeout: settings.request_timeout, body_limit_bytes: settings.body_limit_bytes })
+        let bodies = Reader::new(settings.body_limit_bytes);
+        Ok(Self { tls, token, timeout: settings.request_timeout, bodies })
     }
 
     /// Asks the addresses in turn, from the last one asked on and around, until one can be
     /// connected to; all within one time limit. A failure closes the connection.
-    pub(super) async fn ask(&self, line: &mut Line, page: Page) -> Result<Vec<u8>, Failure> {
+    pub(super) async fn ask(&self, line: &mut Line, page: Page) -> Result<Body, Failure> {
         let first = line.asked;
         let in_turn = async {
             let mut refused = Failure::Connect("there is no address".to_owned());
@@ -101,7 +104,7 @@ impl Kubelets {
     }
 
     /// The connection is back on the line only after an answer that was read to its end.
-    async fn fetch(&self, line: &mut Line, page: Page) -> Result<Vec<u8>, Failure> {
+    async fn fetch(&self, line: &mut Line, page: Page) -> Result<Body, Failure> {
         let kept = line.connection.take().filter(|kept| kept.leads_to(line.asked()));
         let request = self.request(line.asked(), page).await?;
         let on_kept = match kept {
@@ -114,8 +117,8 @@ impl Kubelets {
             None => self.send_anew(line.asked(), request).await?,
         };
         let refusal = refusal(&answer);
-        let limit_bytes = if refusal.is_some() { REFUSAL_BYTES } else { self.body_limit_bytes };
-        let body = exchange.drive(body(answer.into_body(), limit_bytes)).await;
+        let limit_bytes = refusal.as_ref().map(|_| REFUSAL_BYTES);
+        let body = exchange.drive(self.bodies.read(answer.into_body(), limit_bytes)).await;
         if body.is_ok() {
             line.connection = exchange.end().await;
         }
@@ -165,26 +168,13 @@ fn refusal<B>(answer: &Response<B>) -> Option<Failure> {
     Some(Failure::Encoding(String::from_utf8_lossy(coding.as_bytes()).into_owned()))
 }
 
-async fn body(mut incoming: Incoming, limit_bytes: u64) -> Result<Vec<u8>, Failure> {
-    let told = incoming.size_hint().exact();
-    if told.is_some_and(|told| told > limit_bytes) {
-        return Err(Failure::BodyTooLarge(limit_bytes));
-    }
-    let reserve = told.map(|told| usize::try_from(told.min(LARGEST_RESERVE_BYTES)).unwrap_or_default());
-    let mut body = Vec::with_capacity(reserve.unwrap_or(USUAL_BODY_BYTES));
-    while let Some(frame) = incoming.frame().await {
-        let Ok(chunk) = frame.map_err(|error| cut_off(&error))?.into_data() else { continue };
-        if (body.len() + chunk.len()) as u64 > limit_bytes {
-            return Err(Failure::BodyTooLarge(limit_bytes));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-/// The innermost cause is the one that tells something.
+/// The innermost cause is the one that tells something; an early end is told in our own words,
+/// since the TLS library's are for programmers.
 fn cut_off(error: &hyper::Error) -> Failure {
-    Failure::Truncated(error.source().map_or_else(|| error.to_string(), ToString::to_string))
+    let Some(cause) = error.source() else { return Failure::Truncated(error.to_string()) };
+    let io = cause.downcast_ref::<io::Error>();
+    let early = io.is_some_and(|cause| cause.kind() == io::ErrorKind::UnexpectedEof);
+    Failure::Truncated(if early { "the connection was closed early".to_owned() } else { cause.to_string() })
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::cluster::Node;
 use crate::config::Scraping;
 use crate::scrape::address::{addresses, wanted_kinds};
 use crate::scrape::intake::Intake;
-use crate::scrape::kubelet::{Kubelets, Line, Page};
+use crate::scrape::kubelet::{Body, Kubelets, Line, Page};
 use crate::scrape::metrics::{Metrics, NodeState};
 use crate::scrape::plan::{Agenda, Rhythm};
 use crate::store::Merged;
@@ -127,7 +127,7 @@ impl NodeTask {
         scrape.outcome.is_ok().then_some(merged)
     }
 
-    async fn ask(&mut self, page: Page) -> Result<Vec<u8>, Failure> {
+    async fn ask(&mut self, page: Page) -> Result<Body, Failure> {
         if self.dial.line.addresses.is_empty() {
             return Err(Failure::NoAddress(wanted_kinds(&self.shared.settings)));
         }
@@ -195,7 +195,7 @@ impl NodeTask {
 }
 
 /// Reads a body where it does no harm.
-async fn take(intake: &Intake, node: &NodeName, body: Vec<u8>, scrape: Scrape) -> (Scrape, Merged) {
+async fn take(intake: &Intake, node: &NodeName, body: Body, scrape: Scrape) -> (Scrape, Merged) {
     if body.len() <= INLINE_BODY_BYTES {
         return intake.take(node, &body, scrape);
     }

@@ -12,7 +12,6 @@
 //! demo: all of it, with the product in the middle; its check asks as a user and compares with the bounds
 //! ```
 
-mod causes;
 mod certificates;
 mod cluster;
 pub mod control_plane;

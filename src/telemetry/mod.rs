@@ -13,6 +13,7 @@
 //! traceparent of callers ──context──▶ parent or link of a span
 //! ```
 
+mod causes;
 mod classic;
 mod collector_log;
 mod context;
@@ -22,6 +23,7 @@ mod process;
 pub mod registry;
 pub mod traces;
 
+pub use causes::causes;
 pub use error::Error;
 pub use logs::start;
 pub use registry::{Exposition, Registry};

@@ -119,6 +119,23 @@ pub(crate) async fn forged_identity_headers_are_ignored(e: &Environment) -> Chec
     if named.contains("\"viewer\"") { Ok(()) } else { Err(format!("not the token's user: {named}")) }
 }
 
+/// Every command of the README that asks the API is run as it stands, with a pod that exists.
+pub(crate) async fn the_commands_of_the_readme_work(e: &Environment) -> Checked {
+    let readme = include_str!("../../README.md");
+    let pod = e.nodes.running().next().ok_or("no pod runs")?;
+    let existing = format!("namespaces/{}/pods/{}", pod.key.namespace, pod.key.name);
+    let asks = |line: &&str| line.starts_with("kubectl get --raw") || line.starts_with("kubectl top");
+    let mut commands: Vec<&str> = readme.lines().filter(asks).collect();
+    commands.dedup();
+    for command in &commands {
+        let command = command.replace("namespaces/default/pods/POD", &existing).replace(['\'', '"'], "");
+        let arguments: Vec<&str> = command.split_whitespace().skip(1).collect();
+        e.kubectl.run(&arguments)?;
+        println!("  {command}");
+    }
+    if commands.len() < 6 { Err(format!("only {} commands were found", commands.len())) } else { Ok(()) }
+}
+
 /// One trace holds kube-apiserver's spans and ours.
 pub(crate) async fn one_trace_joins_the_api_server_and_us(e: &Environment) -> Checked {
     e.admin.json(&format!("{GROUP}/nodes")).await?;

@@ -71,6 +71,7 @@ fn main() {
             nodes_hold_every_node_with_the_right_numbers,
             pods_hold_every_pod_with_the_right_numbers,
             kubectl_top_works,
+            the_commands_of_the_readme_work,
             an_unprivileged_user_gets_403,
             no_credentials_get_401,
             forged_identity_headers_are_ignored,

@@ -23,6 +23,13 @@ fn wrong_configuration_is_told_whole_and_ends_with_2() {
 }
 
 #[test]
+fn a_selector_that_cannot_be_read_is_wrong_configuration() {
+    let ended = run(&["serve", "--node-selector", "a in ("], &[]);
+    assert_eq!(ended.status.code(), Some(2));
+    assert!(text(&ended.stderr).contains("--node-selector: "), "{}", text(&ended.stderr));
+}
+
+#[test]
 fn the_flag_wins_over_the_variable() {
     let ended = run(&["serve", "--metric-resolution=2s"], &[("KUBE_VITALS_METRIC_RESOLUTION", "1s")]);
     assert!(text(&ended.stderr).contains("--metric-resolution: 2s is less than 5s"), "{}", text(&ended.stderr));

@@ -3,10 +3,18 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
+#[path = "../support/mod.rs"]
+#[allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "real time, and threads that may block")]
+mod support;
+
+mod api_server_away;
 mod arrows;
 mod command_line;
 mod dashboards;
+mod faults;
 mod flags;
+mod look;
 mod manifests;
 mod reasons;
 mod repository;
+mod waiting;

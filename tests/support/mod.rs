@@ -9,4 +9,5 @@ pub(crate) mod kubectl;
 pub(crate) mod otlp_sink;
 pub(crate) mod process;
 pub(crate) mod server;
+pub(crate) mod simulation;
 pub(crate) mod usage_of;

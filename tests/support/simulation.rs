@@ -12,6 +12,9 @@ use kube_vitals::sim::{Faults, Fleet, Scenario, World};
 /// Kubelets and a Kubernetes API on loopback.
 pub(crate) struct Simulation {
     pub(crate) world: Arc<World>,
+    /// What is wrong with the kubelets; may be changed while they run.
+    #[allow(dead_code, reason = "only tests of faults change them")]
+    pub(crate) faults: Arc<Faults>,
     pub(crate) fleet: Fleet,
     pub(crate) control_plane: ControlPlane,
     kubeconfig: PathBuf,
@@ -26,14 +29,14 @@ impl Simulation {
         let world = Arc::new(World::new(scenario, clock.now()));
         let accounts = Accounts::generate();
         let tokens = vec![accounts.token(Account::Server).to_owned()];
-        let fleet = Fleet::start(Arc::clone(&world), faults, clock.clone(), tokens).map_err(text)?;
+        let fleet = Fleet::start(Arc::clone(&world), Arc::clone(&faults), clock.clone(), tokens).map_err(text)?;
         let control_plane =
             ControlPlane::start(0, accounts, Arc::clone(&world), fleet.port(), clock).await.map_err(text)?;
         let kubeconfig = folder.join("server.kubeconfig");
         fs::write(&kubeconfig, server_kubeconfig(&control_plane)).map_err(text)?;
         let kubelet_authority = folder.join("kubelets.pem");
         fs::write(&kubelet_authority, fleet.authority_pem()).map_err(text)?;
-        Ok(Self { world, fleet, control_plane, kubeconfig, kubelet_authority })
+        Ok(Self { world, faults, fleet, control_plane, kubeconfig, kubelet_authority })
     }
 
     /// What `serve` has to be told.

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::trust::Trust;
 use crate::readiness::Latch;
+use crate::telemetry::causes;
 
 const NAMESPACE: &str = "kube-system";
 const NAME: &str = "extension-apiserver-authentication";
@@ -57,8 +58,10 @@ impl LiveTrust {
                 self.0.store(Arc::new(trust));
             }
             Err(error) => {
-                let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::warn!(%error, cause, "{NAMESPACE}/{NAME} cannot be read, the last good one stays in force");
+                tracing::warn!(
+                    error = causes(&error),
+                    "{NAMESPACE}/{NAME} cannot be read, the last good one stays in force"
+                );
             }
         }
     }

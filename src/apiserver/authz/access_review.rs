@@ -51,7 +51,7 @@ impl AccessReviewer {
         // The question as text is its own key: what differs in any part is another question.
         let key = serde_json::to_string(&spec).map_err(AuthzError::unavailable)?;
         let (verdict, source) = if key.len() > MAX_KEPT_QUESTION_BYTES {
-            (self.ask(spec).await.map_err(AuthzError::unavailable)?, Source::Review)
+            (Box::pin(self.ask(spec)).await.map_err(AuthzError::unavailable)?, Source::Review)
         } else {
             let (allowed, denied) = (self.allowed_ttl, self.denied_ttl);
             let ttl = move |verdict: &Verdict| match verdict {

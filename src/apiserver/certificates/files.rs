@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::CertificateError;
 use crate::apiserver::tls::{ServingCertificate, certified_key};
+use crate::telemetry::causes;
 
 /// Mounted Secrets change by a link swap, which no file event tells reliably; the kubelet itself
 /// takes about a minute to bring a change here.
@@ -57,8 +58,7 @@ impl FileCertificates {
                 Ok(false) => {}
                 Err(error) => {
                     if !std::mem::replace(&mut failing, true) {
-                        let cause = std::error::Error::source(&error).map(ToString::to_string);
-                        tracing::warn!(%error, cause, "the old certificate stays in force");
+                        tracing::warn!(error = causes(&error), "the old certificate stays in force");
                     }
                 }
             }

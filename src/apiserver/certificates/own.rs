@@ -18,6 +18,7 @@ use crate::apiserver::tls::ServingCertificate;
 use crate::clock::Clock;
 use crate::config::Service;
 use crate::readiness::Latch;
+use crate::telemetry::causes;
 
 /// How soon another replica's certificate is taken over, and one that ends is noticed.
 const RECHECK: Duration = Duration::from_mins(1);
@@ -73,9 +74,9 @@ impl OwnCertificates {
             match self.settle().await {
                 Ok(authority) => return authority,
                 Err(error) => {
-                    let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-                    tracing::warn!(%error, cause, "no serving certificate yet");
-                    latch.explain(format!("{error}: {cause}"));
+                    let error = causes(&error);
+                    tracing::warn!(error, "no serving certificate yet");
+                    latch.explain(error);
                 }
             }
             tokio::time::sleep(pauses.next().unwrap_or(RECHECK)).await;

@@ -18,7 +18,7 @@ fn line(address: &impl ToString) -> Line {
 
 async fn ask_with(kubelet: &FakeKubelet, settings: &Scraping) -> Result<Vec<u8>, Failure> {
     let kubelets = Kubelets::build(settings, kubelet.access()).unwrap();
-    kubelets.ask(&mut line(&kubelet.address), Page::Resource).await
+    kubelets.ask(&mut line(&kubelet.address), Page::Resource).await.map(|body| body.to_vec())
 }
 
 async fn ask(kubelet: &FakeKubelet) -> Result<Vec<u8>, Failure> {
@@ -35,7 +35,7 @@ async fn a_good_answer_is_its_body_and_the_connection_is_kept() {
     let kubelets = Kubelets::build(&kubelet.settings(), kubelet.access()).unwrap();
     let mut line = line(&kubelet.address);
     for page in [Page::Resource, Page::Summary] {
-        assert_eq!(kubelets.ask(&mut line, page).await.unwrap(), b"metric 1\n");
+        assert_eq!(&*kubelets.ask(&mut line, page).await.unwrap(), b"metric 1\n");
     }
     let heads = kubelet.requests.lock().clone();
     assert!(heads[0].starts_with("GET /metrics/resource HTTP/1.1\r\n"), "{heads:?}");
@@ -62,7 +62,10 @@ async fn silence_and_slow_drips_end_in_time() {
 #[tokio::test]
 async fn an_answer_that_is_cut_off_is_truncated() {
     let half = b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\nhalf".to_vec();
-    assert!(matches!(failure(Behaviour::SendAndClose(half)).await, Failure::Truncated(_)));
+    assert_eq!(
+        failure(Behaviour::SendAndClose(half)).await,
+        Failure::Truncated("the connection was closed early".to_owned())
+    );
     let chunk = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhalf".to_vec();
     assert!(matches!(failure(Behaviour::SendAndClose(chunk)).await, Failure::Truncated(_)));
     assert!(matches!(failure(Behaviour::Close).await, Failure::Truncated(_)));
@@ -87,6 +90,27 @@ async fn a_body_over_the_cap_is_refused_whether_its_length_is_told_or_not() {
     untold.resize(5000, b'#');
     assert_eq!(failure(Behaviour::SendAndClose(untold)).await, Failure::BodyTooLarge(1000));
     assert_eq!(ask(&kubelet(Behaviour::Send(http("200 OK", "", &[b'#'; 1000]))).await).await.unwrap().len(), 1000);
+}
+
+#[tokio::test]
+async fn long_bodies_wait_for_their_turn_and_short_ones_do_not() {
+    let kubelet = FakeKubelet::start(|head| {
+        let length = if head.contains("/stats") { 100 } else { body::SHORT_BYTES + 1 };
+        Behaviour::Send(http("200 OK", "", &vec![b'#'; length]))
+    })
+    .await;
+    let settings = Scraping { request_timeout: SHORT * 3, ..kubelet.settings() };
+    let kubelets = Kubelets::build(&settings, kubelet.access()).unwrap();
+    let mut line = line(&kubelet.address);
+    let mut held = Vec::new();
+    for _ in 0..body::LONG_AT_ONCE {
+        held.push(kubelets.ask(&mut line, Page::Resource).await.unwrap());
+    }
+    let refused = kubelets.ask(&mut line, Page::Resource).await.unwrap_err();
+    assert_eq!(refused, Failure::Timeout(settings.request_timeout));
+    assert_eq!(kubelets.ask(&mut line, Page::Summary).await.unwrap().len(), 100);
+    held.pop();
+    assert_eq!(kubelets.ask(&mut line, Page::Resource).await.unwrap().len(), body::SHORT_BYTES + 1);
 }
 
 #[tokio::test]
@@ -168,7 +192,7 @@ async fn one_connection_serves_many_requests_even_after_a_refusal() {
     let mut line = line(&kubelet.address);
     for _ in 0..3 {
         assert!(kubelets.ask(&mut line, Page::Resource).await.is_ok());
-        assert_eq!(kubelets.ask(&mut line, Page::Summary).await, Err(Failure::Forbidden));
+        assert_eq!(kubelets.ask(&mut line, Page::Summary).await.unwrap_err(), Failure::Forbidden);
     }
     assert_eq!(kubelet.connections(), 1);
 }

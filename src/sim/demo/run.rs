@@ -8,7 +8,6 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::app;
 use crate::shutdown::{self, Signals};
-use crate::sim::causes::chain;
 use crate::sim::control_plane::Account;
 use crate::sim::demo::announcement::Announcement;
 use crate::sim::demo::client::Client;
@@ -16,6 +15,7 @@ use crate::sim::demo::console::Console;
 use crate::sim::demo::stage::Stage;
 use crate::sim::demo::status::Status;
 use crate::sim::demo::{DemoArgs, DemoError, check, files};
+use crate::telemetry::causes;
 
 /// Between two status lines, for somebody who watches and for a file.
 const WATCHED_PERIOD: Duration = Duration::from_secs(1);
@@ -34,7 +34,7 @@ pub fn run(args: &DemoArgs) -> ExitCode {
     };
     ended.unwrap_or_else(|error| {
         // Nobody is left to tell if even this cannot be written.
-        let _ = writeln!(io::stderr(), "kube-vitals: {}", chain(&error));
+        let _ = writeln!(io::stderr(), "kube-vitals: {}", causes(&error));
         ExitCode::from(if error.is_misconfiguration() { MISCONFIGURED } else { FAILED })
     })
 }

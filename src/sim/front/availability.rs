@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::sim::causes::chain;
 use crate::sim::control_plane::{Key, User};
 use crate::sim::front::{API_SERVICES, ApiService, Front, identity};
+use crate::telemetry::causes;
 
 /// Between two rounds; the aggregator's 30 s would only make a demo slow.
 const PROBE_PERIOD: Duration = Duration::from_secs(3);
@@ -65,7 +65,7 @@ impl Front {
         match request.headers(headers).timeout(PROBE_TIMEOUT).send().await {
             Ok(answer) if answer.status().is_success() => Ok(()),
             Ok(answer) => Err(format!("bad status from {url}: {}", answer.status().as_u16())),
-            Err(error) => Err(format!("failing or missing response from {url}: {}", chain(&error))),
+            Err(error) => Err(format!("failing or missing response from {url}: {}", causes(&error))),
         }
     }
 

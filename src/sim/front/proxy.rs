@@ -8,10 +8,10 @@ use futures::TryStreamExt;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body as _;
 
-use crate::sim::causes::chain;
 use crate::sim::control_plane::User;
 use crate::sim::front::backend::Peer;
 use crate::sim::front::{ApiService, Front, identity, target};
+use crate::telemetry::causes;
 
 /// Discovery must not hold up whoever waits for the list of groups.
 const DISCOVERY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -51,7 +51,7 @@ impl Front {
         if !request.body().is_end_stream() {
             sent = sent.body(reqwest::Body::wrap_stream(request.into_body().into_data_stream()));
         }
-        sent.send().await.map_err(|error| chain(&error))
+        sent.send().await.map_err(|error| causes(&error))
     }
 
     /// A request to the service's server, which has no headers yet.
@@ -63,7 +63,7 @@ impl Front {
     ) -> Result<reqwest::RequestBuilder, String> {
         let address = self.address(service).ok_or("no endpoint of the service is known")?;
         let peer = Peer { dns_name: service.dns_name.clone(), address, ca_bundle: service.ca_bundle.clone() };
-        let client = self.backends.client(&peer).map_err(|error| chain(&error))?;
+        let client = self.backends.client(&peer).map_err(|error| causes(&error))?;
         let url = format!("https://{}:{}{target}", service.dns_name, address.port());
         Ok(client.request(method, url))
     }
@@ -87,7 +87,7 @@ fn returned(answer: reqwest::Response) -> Response<Body> {
     }
     let status = answer.status();
     let headers = identity::passed_on(answer.headers());
-    let mut response = Response::new(Body::from_stream(answer.bytes_stream().map_err(|error| chain(&error))));
+    let mut response = Response::new(Body::from_stream(answer.bytes_stream().map_err(|error| causes(&error))));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
