@@ -12,11 +12,13 @@ use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HOST, Heade
 use http::{Request, Response, StatusCode};
 use http_body_util::Empty;
 use hyper::body::Incoming;
+use tracing::Span;
 
 use crate::config::Scraping;
 use crate::scrape::connection::{Connection, Exchange};
 use crate::scrape::token::Token;
 use crate::scrape::{Error, KubeletAccess, tls};
+use crate::telemetry::traces;
 use crate::usage::Failure;
 
 pub(super) use self::body::Body;
@@ -146,7 +148,9 @@ impl Kubelets {
         if let Some(token) = self.token.header().await {
             request = request.header(AUTHORIZATION, token);
         }
-        request.body(Empty::new()).map_err(|error| Failure::Connect(error.to_string()))
+        let mut request = request.body(Empty::new()).map_err(|error| Failure::Connect(error.to_string()))?;
+        traces::inject(&Span::current(), request.headers_mut());
+        Ok(request)
     }
 }
 

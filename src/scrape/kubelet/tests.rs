@@ -60,6 +60,21 @@ async fn silence_and_slow_drips_end_in_time() {
 }
 
 #[tokio::test]
+async fn a_traced_scrape_tells_the_kubelet_its_parent() {
+    use opentelemetry::trace::TracerProvider as _;
+    use tracing::Instrument as _;
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    let tracer = opentelemetry_sdk::trace::SdkTracerProvider::default().tracer("test");
+    let spans = tracing_subscriber::registry().with(tracing_opentelemetry::layer().with_tracer(tracer));
+    let _collecting = tracing::subscriber::set_default(spans);
+    let kubelet = kubelet(Behaviour::Send(http("200 OK", "", b"metric 1\n"))).await;
+    ask(&kubelet).instrument(tracing::info_span!("scrape")).await.unwrap();
+    let head = kubelet.requests.lock().concat();
+    assert!(head.contains("traceparent: 00-"), "{head}");
+}
+
+#[tokio::test]
 async fn an_answer_that_is_cut_off_is_truncated() {
     let half = b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\nhalf".to_vec();
     assert_eq!(
