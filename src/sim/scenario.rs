@@ -15,6 +15,8 @@ pub struct Scenario {
     pub seed: u64,
     /// Number of nodes.
     pub nodes: u32,
+    /// Nodes beyond those that join and leave, as an autoscaler's do. They run no pods.
+    pub passing_nodes: u32,
     /// Pod slots of each node; slot `s` runs `workloads[s % workloads.len()]`.
     pub pods_per_node: u32,
     /// What runs.
@@ -96,11 +98,12 @@ const READING_PERIOD: Duration = Duration::from_secs(10);
 
 impl Scenario {
     /// A small cluster with everything in it that a real one shows: sidecars, finished init
-    /// containers, idle and restarting pods, pods that come and go.
+    /// containers, idle and restarting pods, nodes and pods that come and go.
     pub fn demo() -> Self {
         Self {
             seed: 1,
             nodes: 6,
+            passing_nodes: 1,
             pods_per_node: 12,
             workloads: demo_workloads(),
             faults: BTreeMap::new(),
@@ -114,7 +117,7 @@ impl Scenario {
             app(&format!("c{number}"), Course::Forever, Load::swinging(50 * MILLICORE, 64 * MIB, minutes(5)))
         });
         let workload = Workload { lifetime: None, ..workload("bench", "steady", containers.collect()) };
-        Self { nodes, pods_per_node, workloads: vec![workload], ..Self::demo() }
+        Self { nodes, passing_nodes: 0, pods_per_node, workloads: vec![workload], ..Self::demo() }
     }
 
     /// The same scenario with a fault at one node from the beginning.

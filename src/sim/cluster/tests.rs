@@ -50,14 +50,31 @@ fn names_uids_and_addresses_are_unique_in_a_large_cluster() {
 
 #[test]
 fn every_node_has_a_loopback_address_of_its_own_and_is_found_by_it() {
-    let world = World::new(Scenario { nodes: 62_502, ..Scenario::demo() }, ORIGIN);
+    let world = World::new(Scenario { nodes: 62_502, passing_nodes: 0, ..Scenario::demo() }, ORIGIN);
     for index in [0, 1, 249, 250, 62_499, 62_500, 62_501] {
         let address = SimNode::address_of(index);
-        assert_eq!(world.node_at(address).map(|node| node.index), Some(index), "{address}");
+        assert_eq!(world.node_at(address, ORIGIN).map(|node| node.index), Some(index), "{address}");
     }
     assert_eq!(SimNode::address_of(62_501), Ipv4Addr::new(127, 2, 0, 2));
     for foreign in [[127, 0, 0, 1], [127, 1, 0, 0], [127, 1, 250, 1], [127, 1, 0, 255], [127, 2, 0, 3], [10, 1, 0, 1]] {
-        assert_eq!(world.node_at(Ipv4Addr::from(foreign)), None, "{foreign:?}");
+        assert_eq!(world.node_at(Ipv4Addr::from(foreign), ORIGIN), None, "{foreign:?}");
+    }
+}
+
+#[test]
+fn passing_nodes_come_and_go_and_come_back_as_new_machines() {
+    let world = demo();
+    let lasting = world.nodes().count();
+    let seen: Vec<Vec<SimNode>> =
+        (0..300).map(|second| world.nodes_at(ORIGIN + Duration::from_secs(second)).skip(lasting).collect()).collect();
+    let lives: BTreeSet<String> = seen.iter().flatten().map(SimNode::uid).collect();
+    assert!(lives.len() > 2 && seen.iter().any(Vec::is_empty), "{lives:?}");
+    let names: BTreeSet<&str> = seen.iter().flatten().map(|node| node.name.as_str()).collect();
+    assert_eq!(names.into_iter().collect::<Vec<_>>(), ["node-6"]);
+    for (second, nodes) in (0..).zip(&seen) {
+        let at = ORIGIN + Duration::from_secs(second);
+        assert_eq!(world.node_at(SimNode::address_of(6), at).as_ref(), nodes.first(), "its kubelet is there with it");
+        assert!(nodes.iter().all(|node| node.booted <= at && world.pods_of_node(node.index, at).next().is_none()));
     }
 }
 

@@ -14,6 +14,8 @@ use crate::usage::{NodeName, PodKey};
 /// Pods without a lifetime, and nodes, are this much older than the origin.
 const POD_AGE: (Duration, Duration) = (Duration::from_mins(10), Duration::from_hours(24));
 const NODE_AGE: (Duration, Duration) = (Duration::from_hours(24), Duration::from_hours(240));
+/// How long a passing node stays, and how long it is away.
+const PASSING: Lifetime = Lifetime { shortest: Duration::from_secs(20), longest: Duration::from_secs(40) };
 /// What a node uses besides its pods: 200 millicores, 1 GiB.
 const SYSTEM: Load = Load::constant(200_000_000, 1 << 30);
 
@@ -51,7 +53,13 @@ impl World {
         &self.scenario
     }
 
-    /// All nodes by index.
+    /// The nodes that exist at a time by index: those that last, and those that are passing.
+    pub fn nodes_at(&self, at: UnixMillis) -> impl Iterator<Item = SimNode> {
+        let passing = self.scenario.nodes..self.scenario.nodes.saturating_add(self.scenario.passing_nodes);
+        self.nodes().chain(passing.filter_map(move |index| self.passing_node(index, at)))
+    }
+
+    /// The nodes that last as long as the world, by index.
     pub fn nodes(&self) -> impl Iterator<Item = SimNode> {
         (0..self.scenario.nodes).map(|index| self.build_node(index))
     }
@@ -61,9 +69,10 @@ impl World {
         (index < self.scenario.nodes).then(|| self.build_node(index))
     }
 
-    /// The node at a kubelet's address.
-    pub fn node_at(&self, address: Ipv4Addr) -> Option<SimNode> {
-        SimNode::index_of(address).and_then(|index| self.node(index))
+    /// The node at a kubelet's address, if it is there at a time.
+    pub fn node_at(&self, address: Ipv4Addr, at: UnixMillis) -> Option<SimNode> {
+        let index = SimNode::index_of(address)?;
+        self.node(index).or_else(|| self.passing_node(index, at))
     }
 
     /// All pods that exist at a time, node by node.
@@ -73,7 +82,8 @@ impl World {
 
     /// The pods of one node that exist at a time.
     pub fn pods_of_node(&self, node: u32, at: UnixMillis) -> impl Iterator<Item = SimPod> {
-        self.slots().filter_map(move |(slot, kind)| self.pod_in_slot(node, slot, kind, at))
+        let slots = self.slots().filter(move |_| node < self.scenario.nodes);
+        slots.filter_map(move |(slot, kind)| self.pod_in_slot(node, slot, kind, at))
     }
 
     /// Number and workload index of each slot of a node.
@@ -122,6 +132,19 @@ impl World {
     /// When the simulation starts.
     pub const fn origin(&self) -> UnixMillis {
         self.origin
+    }
+
+    /// A passing node, which is there in every other generation, each time as a new machine.
+    fn passing_node(&self, index: u32, at: UnixMillis) -> Option<SimNode> {
+        index.checked_sub(self.scenario.nodes).filter(|number| *number < self.scenario.passing_nodes)?;
+        let seed = self.seed.part(2).part(u64::from(index));
+        let life = life_at(PASSING, seed, at);
+        (life.generation % 2 == 0).then(|| SimNode {
+            booted: life.created,
+            load: SYSTEM,
+            seed: seed.part(life.generation.cast_unsigned()),
+            ..self.build_node(index)
+        })
     }
 
     fn build_node(&self, index: u32) -> SimNode {

@@ -19,7 +19,7 @@ use crate::sim::{Scenario, World};
 
 async fn started() -> ControlPlane {
     let clock = Clock::system();
-    let world = Arc::new(World::new(Scenario::demo(), clock.now()));
+    let world = Arc::new(World::new(Scenario { passing_nodes: 0, ..Scenario::demo() }, clock.now()));
     ControlPlane::start(0, Accounts::generate(), world, 10250, clock).await.unwrap()
 }
 

@@ -1,6 +1,6 @@
 //! Turns the world's changes into objects, as a cluster's kubelets and controllers would write them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +18,11 @@ const PERIOD: Duration = Duration::from_millis(250);
 pub(crate) struct Ticker {
     world: Arc<World>,
     storage: Arc<Storage>,
+    kubelet_port: u16,
+    /// Of the nodes that last, by index.
     node_names: Vec<String>,
+    /// Uids of all nodes told of, by name.
+    nodes: BTreeMap<String, String>,
     told: UnixMillis,
 }
 
@@ -30,12 +34,10 @@ impl Ticker {
         for namespace in namespaces {
             seed::plant_namespace(&storage, &namespace, world.origin());
         }
-        for node in world.nodes() {
-            let key = Key { namespace: String::new(), name: node.name.as_str().to_owned() };
-            storage.put("nodes", &key, objects::node(&node, kubelet_port, now));
-        }
         let node_names = world.nodes().map(|node| node.name.as_str().to_owned()).collect();
-        let ticker = Self { world, storage, node_names, told: now };
+        let nodes = BTreeMap::new();
+        let mut ticker = Self { world, storage, kubelet_port, node_names, nodes, told: now };
+        ticker.tell_nodes(now);
         for pod in ticker.world.pods(now) {
             ticker.put(&pod, now);
         }
@@ -50,7 +52,24 @@ impl Ticker {
         }
     }
 
+    /// A node that comes back is another one of the same name.
+    fn tell_nodes(&mut self, now: UnixMillis) {
+        let key = |name: &str| Key { namespace: String::new(), name: name.to_owned() };
+        let here: Vec<_> = self.world.nodes_at(now).collect();
+        let uids: BTreeMap<_, _> = here.iter().map(|node| (node.name.as_str().to_owned(), node.uid())).collect();
+        for (name, _) in self.nodes.iter().filter(|(name, uid)| uids.get(*name) != Some(uid)) {
+            if self.storage.delete("nodes", &key(name)).is_err() {
+                tracing::debug!(node = name, "left the world before it was told of");
+            }
+        }
+        for node in here.iter().filter(|node| self.nodes.get(node.name.as_str()) != Some(&node.uid())) {
+            self.storage.put("nodes", &key(node.name.as_str()), objects::node(node, self.kubelet_port, now));
+        }
+        self.nodes = uids;
+    }
+
     fn tell_until(&mut self, now: UnixMillis) {
+        self.tell_nodes(now);
         for Change { at, event } in self.world.changes(self.told, now) {
             match event {
                 Event::PodAdded(pod) | Event::PodModified(pod) => self.put(&pod, at),
@@ -91,13 +110,21 @@ mod tests {
         let world = Arc::new(World::new(Scenario::demo(), NOW));
         let storage = Arc::new(Storage::default());
         let mut ticker = Ticker::begin(Arc::clone(&world), Arc::clone(&storage), 10250, NOW);
-        assert_eq!(storage.list("nodes").1.len(), 6);
+        assert_eq!(storage.list("nodes").1.len(), world.nodes_at(NOW).count());
         let before = names(&storage);
         let later = NOW + Duration::from_mins(10);
         ticker.tell_until(later);
         let expected: BTreeSet<String> = world.pods(later).map(|pod| (*pod.key.name).to_owned()).collect();
         assert_eq!(names(&storage), expected);
         assert_ne!(before, expected);
+        let told: BTreeMap<_, _> =
+            storage.list("nodes").1.iter().map(|(key, node)| (key.name.clone(), node.value())).collect();
+        let here: BTreeMap<_, _> = world.nodes_at(later).map(|node| (node.name.to_string(), node.uid())).collect();
+        assert!(
+            told.iter()
+                .map(|(name, node)| (name, node["metadata"]["uid"].as_str()))
+                .eq(here.iter().map(|(name, uid)| (name, Some(uid.as_str()))))
+        );
     }
 
     #[test]

@@ -25,7 +25,9 @@ impl Announcement<'_> {
     fn parts(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let scenario = self.stage.world.scenario();
         let pods = scenario.nodes * scenario.pods_per_node;
-        writeln!(f, "A simulated cluster of {} nodes, with up to {pods} pods that come and go:", scenario.nodes)?;
+        let (lasting, passing) = (scenario.nodes, scenario.passing_nodes);
+        writeln!(f, "A simulated cluster of {lasting} nodes, {passing} more that joins and leaves, and up to {pods}")?;
+        writeln!(f, "pods that come and go:")?;
         for (node, fault) in &scenario.faults {
             writeln!(f, "  (node-{node}: {fault})")?;
         }

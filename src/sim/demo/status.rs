@@ -36,7 +36,7 @@ impl Status {
         let fresh = items(&nodes).filter(|node| node["freshness"] == "Fresh").count();
         format!(
             "nodes {fresh}/{known} fresh, pods {served}/{running} served, {rate:.1} scrapes/s, list of pods in {list} ms",
-            known = stage.world.scenario().nodes,
+            known = stage.world.nodes_at(stage.clock.now()).count(),
             served = items(&pods).count(),
             running = running(stage),
             rate = self.scrape_rate(stage),

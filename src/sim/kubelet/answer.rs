@@ -13,7 +13,7 @@ use http_body_util::{BodyExt, Full};
 
 use super::resource::Quirks;
 use super::{broken, resource, summary};
-use crate::clock::Clock;
+use crate::clock::{Clock, UnixMillis};
 use crate::sim::certificates::Trust;
 use crate::sim::{Fault, Faults, SimNode, World};
 
@@ -49,6 +49,10 @@ impl Kubelets {
 
     pub(super) fn world(&self) -> &World {
         &self.world
+    }
+
+    pub(super) fn now(&self) -> UnixMillis {
+        self.clock.now()
     }
 
     /// How many kubelets there are.

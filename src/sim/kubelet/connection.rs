@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::answer::Kubelets;
+use crate::clock::UnixMillis;
 use crate::sim::certificates::{Certificates, Trust};
 use crate::sim::{Fault, SimNode, World};
 
@@ -20,10 +21,10 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Between two requests of a kept connection; longer than any scrape interval used here.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(5);
 
-/// The node that was dialled.
-pub(super) fn dialled(stream: &TcpStream, world: &World) -> Option<SimNode> {
+/// The node that was dialled, if it is there now.
+pub(super) fn dialled(stream: &TcpStream, world: &World, now: UnixMillis) -> Option<SimNode> {
     let Ok(SocketAddr::V4(local)) = stream.local_addr() else { return None };
-    local.ip().is_loopback().then(|| world.node_at(*local.ip())).flatten()
+    local.ip().is_loopback().then(|| world.node_at(*local.ip(), now)).flatten()
 }
 
 /// Serves a connection to its end. Errors end it and concern nobody else: clients see them.

@@ -119,7 +119,7 @@ async fn accept(
         };
         // The dialled address says which node is meant. Whoever dialled another address than one of
         // a node has no business here, least of all somebody from outside of this machine.
-        let Some(node) = connection::dialled(&stream, kubelets.world()) else { continue };
+        let Some(node) = connection::dialled(&stream, kubelets.world(), kubelets.now()) else { continue };
         let serving = connection::serve(stream, node, Arc::clone(&certificates), Arc::clone(&kubelets));
         let stop = stop.clone();
         tasks.spawn(async move {

@@ -12,9 +12,10 @@ mod presence;
 mod reasons;
 mod values;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use crate::sim::control_plane::Account;
@@ -69,15 +70,21 @@ pub(super) async fn run(stage: &Stage, client: &Client, console: &mut Console) -
 /// Polls until the server says that it is ready and every healthy node is served.
 async fn until_ready(stage: &Stage, caller: &Caller<'_>) -> Result<String, String> {
     let deadline = Instant::now() + READY_WITHIN;
-    let wanted = stage.world.nodes().filter(|node| reasons::is_served(&stage.world, node.index)).count();
+    let wanted = stage.world.nodes().filter(|node| reasons::is_served(&stage.world, node.index));
+    let wanted: BTreeSet<String> = wanted.map(|node| node.name.to_string()).collect();
     loop {
         let served = match caller.read("/apis/custom.example.com/v1/healthz").await {
-            Ok(_) => answer::items_of(caller, "/apis/metrics.k8s.io/v1beta1/nodes").await.map(|items| items.len()),
+            Ok(_) => answer::items_of(caller, "/apis/metrics.k8s.io/v1beta1/nodes").await.map(|items| {
+                let name = |item: &Value| item.pointer("/metadata/name").and_then(Value::as_str).map(str::to_owned);
+                items.iter().filter_map(name).filter(|name| wanted.contains(name)).count()
+            }),
             Err(why) => Err(why),
         };
         match served {
-            Ok(served) if served >= wanted => return Ok(format!("{served} nodes")),
-            Ok(served) if Instant::now() > deadline => return Err(format!("{served} of {wanted} nodes served")),
+            Ok(served) if served >= wanted.len() => return Ok(format!("{served} nodes")),
+            Ok(served) if Instant::now() > deadline => {
+                return Err(format!("{served} of {} nodes served", wanted.len()));
+            }
             Err(why) if Instant::now() > deadline => return Err(why),
             _ => sleep(POLL_PERIOD).await,
         }
