@@ -153,7 +153,7 @@ pub(crate) async fn one_trace_joins_the_api_server_and_us(e: &Environment) -> Ch
 pub(crate) async fn scrapes_are_traces_of_their_own(e: &Environment) -> Checked {
     eventually(Duration::from_secs(30), async || {
         let spans = e.sink.spans.all();
-        let ours = spans.iter().filter(|span| span.service == "kube-vitals" && span.name.contains("scrape"));
+        let ours = spans.iter().filter(|span| span.service == "kube-vitals" && span.name == "scrape");
         match ours.clone().find(|span| !span.parent.is_empty()) {
             Some(child) => Err(format!("{child:?} has a parent")),
             None if ours.count() == 0 => Err("no span of a scrape".to_owned()),
