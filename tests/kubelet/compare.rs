@@ -8,6 +8,10 @@ use crate::truth::Run;
 /// CPU may differ by this share; below a thousandth of a core by that thousandth.
 const CPU_TOLERANCE: f64 = 0.05;
 const CPU_FLOOR_NANOCORES: f64 = 1e6;
+/// The loads burn once in each such time and the truth is read as often, so each end of a window is
+/// known to no better than that. It outweighs the share above in windows of less than 4 s, which a
+/// container just started has.
+const TRUTH_STEP_MS: f64 = 100.0;
 /// Memory may differ by this share; small containers by a few pages, which come and go in between.
 const MEMORY_TOLERANCE: f64 = 0.02;
 const MEMORY_FLOOR_BYTES: f64 = 192.0 * 1024.0;
@@ -53,7 +57,8 @@ fn judge(verdict: &mut Verdict, served: &Served, run: &Run) {
     verdict.answers += 1;
     verdict.last_cpu = (rate / 1e6, served.cpu / 1e6);
     let cpu_error = (served.cpu - rate).abs();
-    if cpu_error > (rate * CPU_TOLERANCE).max(CPU_FLOOR_NANOCORES) {
+    let ends = rate * 2.0 * TRUTH_STEP_MS / served.window as f64;
+    if cpu_error > (rate * CPU_TOLERANCE).max(ends).max(CPU_FLOOR_NANOCORES) {
         verdict.faults.push(format!("CPU {:.2} m served, {:.2} m true ({served:?})", served.cpu / 1e6, rate / 1e6));
     }
     let nearest = served.memory.clamp(least as f64, most as f64);
