@@ -26,6 +26,7 @@ use crate::cluster::selector::{LabelSelector, SelectorError};
 use crate::cluster::{self, Cluster};
 use crate::config::{self, Settings};
 use crate::readiness::{Heartbeat, Readiness};
+use crate::revision::Revisions;
 use crate::scrape::{KubeletAccess, Scraper};
 use crate::store::Store;
 use crate::telemetry::{Exposition, Registry};
@@ -101,9 +102,10 @@ impl App {
             .with_context(|| format!("cannot bind {}:{}", settings.serving.address, settings.serving.port))?;
         let config = kubernetes::config(settings.kubeconfig.as_deref()).await?;
         let client = kubernetes::client(config.clone())?;
-        let cluster = Arc::new(Cluster::default());
-        // Revisions grow over restarts, so that none is ever used for two states.
-        let store = Arc::new(Store::new(u64::try_from(clock.now().0).unwrap_or_default()));
+        // Changes are fewer than milliseconds, so that versions grow over restarts too.
+        let revisions = Revisions::after(u64::try_from(clock.now().0).unwrap_or_default());
+        let cluster = Arc::new(Cluster::new(revisions.clone()));
+        let store = Arc::new(Store::new(revisions.clone()));
         let (mut metrics, mut scraper) = (None, None);
         let exposition = Exposition::new(|registry| {
             metrics = Some(DoorMetrics::register(registry));

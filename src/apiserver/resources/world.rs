@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::apiserver::resources::{Ages, Moment};
 use crate::clock::UnixMillis;
 use crate::cluster::{Cluster, Container, ContainerState, Labels, Node, Phase, Pod};
+use crate::revision::Revisions;
 use crate::store::{Merge, Store};
 use crate::usage::{Batch, Failure, NodeName, PodKey, Reading, Rejected, Row, Scrape, Uid};
 
@@ -29,6 +30,7 @@ pub(crate) fn node(name: &str) -> Node {
         uid: Uid::parse(name),
         labels: Labels::new([(Arc::from("zone"), Arc::from("a"))]),
         created: at(0.0),
+        revision: 0,
         addresses: vec![],
         kubelet_port: None,
         ready: true,
@@ -45,6 +47,7 @@ pub(crate) fn pod(name: &str, node: &str, containers: &[(&str, ContainerState)])
         uid: Uid::parse(name),
         labels: Labels::new([(Arc::from("app"), Arc::from("web"))]),
         created: at(0.0),
+        revision: 0,
         node: Some(node.into()),
         phase: Phase::Running,
         containers: containers.iter().map(|(name, state)| Container { name: (*name).into(), state: *state }).collect(),
@@ -66,11 +69,16 @@ pub(crate) fn reading(time: f64, cpu_millis: u64, memory_mib: u64) -> Reading {
 pub(crate) struct World {
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) store: Arc<Store>,
+    pub(crate) revisions: Revisions,
 }
 
 impl World {
     pub(crate) fn with(nodes: Vec<Node>, pods: Vec<Pod>) -> Self {
-        Self { cluster: Arc::new(Cluster::with(nodes, pods)), store: Arc::new(Store::new(100)) }
+        let revisions = Revisions::after(99);
+        let (cluster, store) = (Cluster::new(revisions.clone()), Store::new(revisions.clone()));
+        nodes.into_iter().for_each(|node| cluster.apply(node));
+        pods.into_iter().for_each(|pod| cluster.apply(pod));
+        Self { cluster: Arc::new(cluster), store: Arc::new(store), revisions }
     }
 
     /// A good scrape at `time`, in which `node` reported itself and these containers of pods in

@@ -15,6 +15,7 @@ use tokio::sync::broadcast;
 
 use crate::cluster::index::pod_names::PodNames;
 use crate::cluster::{Node, Pod};
+use crate::revision::Revisions;
 use crate::usage::{NodeName, PodKey};
 
 pub(crate) use indexed::Indexed;
@@ -44,6 +45,7 @@ pub(crate) struct Listed {
 #[derive(Debug)]
 pub struct Cluster {
     current: ArcSwap<View>,
+    revisions: Revisions,
     changing: Mutex<()>,
     starts: broadcast::Sender<NodeName>,
 }
@@ -114,11 +116,17 @@ fn after<K: Clone>(key: Option<&K>) -> Bound<K> {
 
 impl Default for Cluster {
     fn default() -> Self {
-        Self { current: ArcSwap::default(), changing: Mutex::new(()), starts: broadcast::channel(STARTS_CAPACITY).0 }
+        Self::new(Revisions::after(0))
     }
 }
 
 impl Cluster {
+    /// An empty cluster that draws its revisions from `revisions`.
+    pub fn new(revisions: Revisions) -> Self {
+        let (current, changing) = (ArcSwap::default(), Mutex::new(()));
+        Self { current, revisions, changing, starts: broadcast::channel(STARTS_CAPACITY).0 }
+    }
+
     /// A cluster that holds these objects and changes no more: for tests of other rooms.
     pub fn with(nodes: Vec<Node>, pods: Vec<Pod>) -> Self {
         let cluster = Self::default();
@@ -175,14 +183,15 @@ impl Cluster {
     /// pod's names keep sharing them.
     pub(super) fn share<T: Indexed>(&self, mut object: T) -> Arc<T> {
         let view = self.current.load();
-        match T::map(&view).get_key_value(object.key()) {
-            Some((_, held)) if **held == object => Arc::clone(held),
-            Some((key, _)) => {
-                object.adopt_key(key);
-                Arc::new(object)
+        if let Some((key, held)) = T::map(&view).get_key_value(object.key()) {
+            object.set_revision(held.revision());
+            if **held == object {
+                return Arc::clone(held);
             }
-            None => Arc::new(object),
+            object.adopt_key(key);
         }
+        object.set_revision(self.revisions.next());
+        Arc::new(object)
     }
 
     /// Copy on write: readers keep their view, the next reader gets the changed one.
@@ -190,7 +199,7 @@ impl Cluster {
         let _only_writer = self.changing.lock();
         let mut next = View::clone(&self.current.load());
         edit(&mut next);
-        next.revision += 1;
+        next.revision = self.revisions.next();
         T::mark_changed(&mut next);
         self.current.store(Arc::new(next));
     }
