@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::apiserver::moments::{Moments, Tag};
 use crate::apiserver::resources::{Ages, Moment};
-use crate::clock::UnixMillis;
+use crate::clock::{Clock, UnixMillis};
 use crate::cluster::{Cluster, Container, ContainerState, Labels, Node, Phase, Pod};
 use crate::revision::Revisions;
 use crate::store::{Merge, Store};
@@ -12,6 +13,8 @@ use crate::usage::{Batch, Failure, NodeName, PodKey, Reading, Rejected, Row, Scr
 
 /// When the world began: 2027-01-15T08:00:00Z.
 const BEGIN: UnixMillis = UnixMillis(1_800_000_000_000);
+/// The tag of its versions.
+const TAG: Tag = Tag::from_random(7);
 
 /// So many seconds after the world began.
 pub(crate) fn at(seconds: f64) -> UnixMillis {
@@ -111,7 +114,17 @@ impl World {
             snapshot: self.store.snapshot(),
             now: at(now),
             ages: Ages { resolution: Duration::from_secs(15), max_sample_age: Duration::from_mins(2) },
+            step: self.revisions.next(),
+            revision: self.revisions.next(),
+            tag: TAG,
         }
+    }
+
+    /// The moments of this world.
+    pub(crate) fn moments(&self, clock: Clock) -> Moments {
+        let world = (Arc::clone(&self.cluster), Arc::clone(&self.store));
+        let ages = (Duration::from_secs(15), Duration::from_mins(2));
+        Moments::new(world, clock, (self.revisions.clone(), TAG), ages.0, ages.1)
     }
 
     fn record(&self, node: &str, time: f64, batch: Option<&Batch<'_>>, outcome: Result<(), Failure>) {
