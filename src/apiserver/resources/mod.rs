@@ -21,5 +21,6 @@ pub(crate) mod nodes;
 pub(crate) mod pods;
 #[cfg(test)]
 pub(crate) mod world;
+pub(crate) mod yaml;
 
 pub(crate) use join::{Ages, Moment};
