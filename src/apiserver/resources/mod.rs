@@ -22,5 +22,6 @@ pub(crate) mod pods;
 mod proto;
 #[cfg(test)]
 pub(crate) mod world;
+pub(crate) mod yaml;
 
 pub(crate) use join::{Ages, Moment};
