@@ -19,7 +19,7 @@ pub(crate) struct ApiGroup {
 }
 
 /// How objects are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Dialect {
     /// The fields of `metrics.k8s.io` and ours: freshness, source, and why something is missing.
     Own,

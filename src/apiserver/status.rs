@@ -136,6 +136,12 @@ impl Status {
         Self::new(StatusCode::GONE, "Expired", message)
     }
 
+    /// 410: a watcher has fallen behind what is kept.
+    pub(crate) fn watch_behind() -> Self {
+        let message = "too old resource version: the watch was read too slowly, list anew";
+        Self::new(StatusCode::GONE, "Expired", message)
+    }
+
     /// 410: the list that is to be continued is not kept any more; `token` continues with one of now.
     pub(crate) fn continue_expired(token: String) -> Self {
         let message = "the list that this continue key belongs to is not kept any more: begin a new one, or go on \
@@ -222,8 +228,9 @@ impl From<AuthzError> for Status {
     }
 }
 
-impl IntoResponse for Status {
-    fn into_response(self) -> Response {
+impl Status {
+    /// The document on the wire.
+    pub(crate) fn encoded(&self, _encoding: crate::apiserver::negotiate::Encoding) -> Vec<u8> {
         #[derive(Serialize)]
         struct Metadata<'a> {
             #[serde(skip_serializing_if = "str::is_empty")]
@@ -255,6 +262,13 @@ impl IntoResponse for Status {
         };
         let mut body = serde_json::to_vec(&document).unwrap_or_default();
         body.push(b'\n');
+        body
+    }
+}
+
+impl IntoResponse for Status {
+    fn into_response(self) -> Response {
+        let body = self.encoded(crate::apiserver::negotiate::Encoding::Json);
         let mut response = (self.code, [(header::CONTENT_TYPE, "application/json")], body).into_response();
         if let Some(seconds) = self.details.as_ref().and_then(|details| details.retry_after_seconds) {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));

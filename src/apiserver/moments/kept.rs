@@ -23,6 +23,8 @@ const SHARED_FOR: Duration = Duration::from_millis(100);
 const KEPT_FOR: Duration = Duration::from_secs(30);
 /// The same bound in moments, should the clock stand still or go back.
 const KEPT_AT_MOST: usize = 512;
+/// The moments of one step: a watcher can go it even if the clock leaps over it.
+const LAST_STEP: usize = 2;
 /// How often watchers are shown what has changed.
 const STEP: Duration = Duration::from_millis(250);
 
@@ -63,7 +65,7 @@ impl Moments {
                 if self.newest.receiver_count() > 0 {
                     self.current();
                 } else {
-                    self.forget_old(&mut self.kept.lock());
+                    self.forget_old(&mut self.kept.lock(), 0);
                 }
             }
         };
@@ -90,7 +92,7 @@ impl Moments {
         let (step, revision) = (self.revisions.next(), self.revisions.next());
         let moment = Arc::new(Moment { view, snapshot, now, ages: self.ages, step, revision, tag: self.tag });
         kept.push_back(Arc::clone(&moment));
-        self.forget_old(&mut kept);
+        self.forget_old(&mut kept, LAST_STEP);
         self.newest.send_replace(revision);
         moment
     }
@@ -121,10 +123,11 @@ impl Moments {
         self.newest.subscribe()
     }
 
-    fn forget_old(&self, kept: &mut VecDeque<Arc<Moment>>) {
+    /// Forgets what is too old, but for the newest `spared`.
+    fn forget_old(&self, kept: &mut VecDeque<Arc<Moment>>, spared: usize) {
         let now = self.clock.now();
         let is_old = |moment: &Arc<Moment>| now.since(moment.now) > KEPT_FOR;
-        while kept.len() > KEPT_AT_MOST || kept.front().is_some_and(is_old) {
+        while kept.len() > KEPT_AT_MOST || (kept.len() > spared && kept.front().is_some_and(is_old)) {
             kept.pop_front();
         }
     }

@@ -19,4 +19,4 @@ mod version;
 
 pub use kept::Moments;
 pub use version::Tag;
-pub(crate) use version::{Asked, MalformedVersion};
+pub(crate) use version::Asked;

@@ -1,7 +1,6 @@
 //! An object in the encoding and form that a client takes.
 
 use bytes::{Bytes, BytesMut};
-use prost::Message as _;
 
 use crate::apiserver::groups::Dialect;
 use crate::apiserver::negotiate::{Accepted, Encoding, Form, IncludeObject, MetaVersion};
@@ -26,17 +25,17 @@ pub(super) struct Encoder {
 }
 
 /// One object: what is told of a subject at a moment.
-pub(super) struct Told<'m, R: Resource> {
-    pub(super) moment: &'m Moment,
-    pub(super) subject: &'m R::Subject,
-    pub(super) answer: &'m R::Answer<'m>,
+pub(super) struct Told<'a, 'm, R: Resource> {
+    pub(super) moment: &'a Moment,
+    pub(super) subject: &'a R::Subject,
+    pub(super) answer: &'a R::Answer<'m>,
     /// As served.
     pub(super) resource_version: u64,
 }
 
 impl Encoder {
     /// A whole answer.
-    pub(super) fn document<R: Resource>(&self, told: &Told<'_, R>) -> Bytes {
+    pub(super) fn document<R: Resource>(&self, told: &Told<'_, '_, R>) -> Bytes {
         if self.accepted.encoding == Encoding::Protobuf {
             return self.envelope(told).into();
         }
@@ -58,7 +57,7 @@ impl Encoder {
     }
 
     /// What an event of a watch tells: an object that stands alone, or a table's row.
-    pub(super) fn event<R: Resource>(&self, told: &Told<'_, R>) -> Bytes {
+    pub(super) fn event<R: Resource>(&self, told: &Told<'_, '_, R>) -> Bytes {
         if self.accepted.encoding == Encoding::Protobuf {
             return self.envelope(told).into();
         }
@@ -72,7 +71,7 @@ impl Encoder {
 
     /// An entry of a list: a row of a table, or an object. Whole objects do not name their kind, which
     /// the list does.
-    pub(super) fn entry<R: Resource>(&self, json: &mut Json, told: &Told<'_, R>) {
+    pub(super) fn entry<R: Resource>(&self, json: &mut Json, told: &Told<'_, '_, R>) {
         match self.accepted.form {
             Form::Whole => json.object(|json| members(json, self.dialect, told)),
             Form::Metadata { version } => partial(json, version, told),
@@ -94,7 +93,7 @@ impl Encoder {
     }
 
     /// How long [`Encoder::put_field`] is.
-    pub(super) fn field_len<R: Resource>(&self, number: u32, told: &Told<'_, R>) -> usize {
+    pub(super) fn field_len<R: Resource>(&self, number: u32, told: &Told<'_, '_, R>) -> usize {
         match self.accepted.form {
             Form::Metadata { .. } => protobuf::field_len(number, &partial_message(told)),
             Form::Whole | Form::Table { .. } => protobuf::field_len(number, &self.message(told)),
@@ -102,14 +101,14 @@ impl Encoder {
     }
 
     /// An entry of a list's protobuf.
-    pub(super) fn put_field<R: Resource>(&self, out: &mut BytesMut, number: u32, told: &Told<'_, R>) {
+    pub(super) fn put_field<R: Resource>(&self, out: &mut BytesMut, number: u32, told: &Told<'_, '_, R>) {
         match self.accepted.form {
             Form::Metadata { .. } => protobuf::put_field(out, number, &partial_message(told)),
             Form::Whole | Form::Table { .. } => protobuf::put_field(out, number, &self.message(told)),
         }
     }
 
-    fn object<R: Resource>(&self, json: &mut Json, told: &Told<'_, R>) {
+    fn object<R: Resource>(&self, json: &mut Json, told: &Told<'_, '_, R>) {
         match self.accepted.form {
             Form::Metadata { version } => partial(json, version, told),
             Form::Whole | Form::Table { .. } => json.object(|json| {
@@ -119,7 +118,7 @@ impl Encoder {
         }
     }
 
-    fn row<R: Resource>(&self, json: &mut Json, version: MetaVersion, told: &Told<'_, R>) {
+    fn row<R: Resource>(&self, json: &mut Json, version: MetaVersion, told: &Told<'_, '_, R>) {
         json.object(|json| {
             let cells = json.key("cells");
             cells.array(|json| R::cells(json, self.dialect, told.subject, told.answer, told.moment));
@@ -132,7 +131,7 @@ impl Encoder {
         });
     }
 
-    fn envelope<R: Resource>(&self, told: &Told<'_, R>) -> Vec<u8> {
+    fn envelope<R: Resource>(&self, told: &Told<'_, '_, R>) -> Vec<u8> {
         match self.accepted.form {
             Form::Metadata { version } => {
                 protobuf::envelope(version.group_version(), "PartialObjectMetadata", &partial_message(told))
@@ -143,24 +142,24 @@ impl Encoder {
         }
     }
 
-    fn message<R: Resource>(&self, told: &Told<'_, R>) -> impl prost::Message {
+    fn message<R: Resource>(&self, told: &Told<'_, '_, R>) -> R::Message {
         R::message(told.subject, told.resource_version, self.dialect, told.answer)
     }
 }
 
-fn members<R: Resource>(json: &mut Json, dialect: Dialect, told: &Told<'_, R>) {
+fn members<R: Resource>(json: &mut Json, dialect: Dialect, told: &Told<'_, '_, R>) {
     fields::metadata(json, &R::metadata(told.subject), told.resource_version);
     R::json(json, dialect, told.answer);
 }
 
-fn partial<R: Resource>(json: &mut Json, version: MetaVersion, told: &Told<'_, R>) {
+fn partial<R: Resource>(json: &mut Json, version: MetaVersion, told: &Told<'_, '_, R>) {
     json.object(|json| {
         fields::type_meta(json, "PartialObjectMetadata", version.group_version());
         fields::metadata(json, &R::metadata(told.subject), told.resource_version);
     });
 }
 
-fn partial_message<R: Resource>(told: &Told<'_, R>) -> meta::PartialObjectMetadata {
+fn partial_message<R: Resource>(told: &Told<'_, '_, R>) -> meta::PartialObjectMetadata {
     let metadata = proto::object_meta(&R::metadata(told.subject), &told.resource_version.to_string());
     meta::PartialObjectMetadata { metadata }
 }

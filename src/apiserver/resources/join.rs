@@ -139,6 +139,14 @@ impl Moment {
         self.snapshot.node(node).map_or(0, |record| record.revision)
     }
 
+    /// Whether time alone, from this moment to `later`, changes what is served from a record.
+    pub(crate) fn is_outgrown(&self, record: &NodeRecord, later: UnixMillis) -> bool {
+        let max_sample_age = self.ages.max_sample_age;
+        let has_expired = |run: &Run, now: UnixMillis| now.since(run.last_time()) > max_sample_age;
+        self.is_fresh(record, self.now) != self.is_fresh(record, later)
+            || record.runs().any(|run| has_expired(run, self.now) != has_expired(run, later))
+    }
+
     /// Usage of a node, or why there is none.
     pub(crate) fn node<'m>(&'m self, node: &'m Node) -> Result<NodeAnswer, Absence<'m>> {
         let Some(record) = self.snapshot.node(&node.name) else {
@@ -200,11 +208,12 @@ impl Moment {
     }
 
     fn freshness(&self, record: &NodeRecord) -> Freshness {
+        if self.is_fresh(record, self.now) { Freshness::Fresh } else { Freshness::Stale }
+    }
+
+    fn is_fresh(&self, record: &NodeRecord, now: UnixMillis) -> bool {
         let limit = self.ages.resolution * FRESH_RESOLUTIONS;
-        match record.last_success {
-            Some(success) if self.now.since(success) < limit => Freshness::Fresh,
-            _ => Freshness::Stale,
-        }
+        record.last_success.is_some_and(|success| now.since(success) < limit)
     }
 
     fn completeness(&self, readings: &Readings<'_>, pod: &Pod, containers: &[ContainerAnswer<'_>]) -> Completeness {

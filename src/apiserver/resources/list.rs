@@ -96,7 +96,8 @@ impl<R: Resource> TextList<R> {
 
 impl<R: Resource> Turns for TextList<R> {
     fn turn(&mut self) -> bool {
-        self.next = match self.next {
+        let next = self.next;
+        self.next = match next {
             Step::Head => {
                 self.head();
                 Step::Items

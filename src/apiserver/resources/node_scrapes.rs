@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use prost::Message;
-
 use crate::apiserver::groups::{Dialect, NODE_SCRAPES, ResourceType};
+use crate::apiserver::protobuf::metrics;
 use crate::apiserver::resources::absence::Absence;
 use crate::apiserver::resources::fields::Metadata;
 use crate::apiserver::resources::join::{Completeness, Moment};
@@ -35,6 +34,7 @@ impl Resource for NodeScrapes {
 
     type Subject = Node;
     type Answer<'m> = ScrapeAnswer<'m>;
+    type Message = metrics::NodeScrape;
 
     fn after<'v>(view: &'v View, position: Option<&PodKey>) -> impl Iterator<Item = &'v Arc<Node>> + Send {
         Nodes::after(view, position)
@@ -84,7 +84,7 @@ impl Resource for NodeScrapes {
         table::scrape_cells(json, node, answer.record, moment.now);
     }
 
-    fn message(node: &Node, resource_version: u64, _: Dialect, answer: &ScrapeAnswer<'_>) -> impl Message {
+    fn message(node: &Node, resource_version: u64, _: Dialect, answer: &ScrapeAnswer<'_>) -> metrics::NodeScrape {
         proto::scrape(&Self::metadata(node), &resource_version.to_string(), answer.record, &answer.partial)
     }
 }

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use axum::response::Response;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use prost::Message;
-
 use crate::apiserver::groups::{Dialect, NODES, ResourceType};
+use crate::apiserver::protobuf::metrics;
 use crate::apiserver::resources::absence::{Absence, Cause};
 use crate::apiserver::resources::call::Call;
 use crate::apiserver::resources::fields::{self, Metadata};
@@ -29,6 +28,7 @@ impl Resource for Nodes {
 
     type Subject = Node;
     type Answer<'m> = NodeAnswer;
+    type Message = metrics::NodeMetrics;
 
     fn after<'v>(view: &'v View, position: Option<&PodKey>) -> impl Iterator<Item = &'v Arc<Node>> + Send {
         view.nodes_after(position.map(|key| NodeName::from(Arc::clone(&key.name))).as_ref())
@@ -72,7 +72,7 @@ impl Resource for Nodes {
         table::node_cells(json, dialect, node, answer, moment.now);
     }
 
-    fn message(node: &Node, resource_version: u64, dialect: Dialect, answer: &NodeAnswer) -> impl Message {
+    fn message(node: &Node, resource_version: u64, dialect: Dialect, answer: &NodeAnswer) -> metrics::NodeMetrics {
         proto::node(&Self::metadata(node), &resource_version.to_string(), dialect, answer)
     }
 

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use axum::response::Response;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use prost::Message;
-
 use crate::apiserver::groups::{Dialect, PODS, ResourceType};
+use crate::apiserver::protobuf::metrics;
 use crate::apiserver::resources::absence::Absence;
 use crate::apiserver::resources::call::Call;
 use crate::apiserver::resources::fields::{self, Metadata};
@@ -29,6 +28,7 @@ impl Resource for Pods {
 
     type Subject = Pod;
     type Answer<'m> = PodAnswer<'m>;
+    type Message = metrics::PodMetrics;
 
     fn after<'v>(view: &'v View, position: Option<&PodKey>) -> impl Iterator<Item = &'v Arc<Pod>> + Send {
         view.pods_after(position)
@@ -78,7 +78,7 @@ impl Resource for Pods {
         table::pod_cells(json, dialect, pod, answer, moment.now);
     }
 
-    fn message(pod: &Pod, resource_version: u64, dialect: Dialect, answer: &PodAnswer<'_>) -> impl Message {
+    fn message(pod: &Pod, resource_version: u64, dialect: Dialect, answer: &PodAnswer<'_>) -> metrics::PodMetrics {
         proto::pod(&Self::metadata(pod), &resource_version.to_string(), dialect, answer)
     }
 

@@ -117,7 +117,8 @@ impl<R: Resource> ProtobufList<R> {
 
 impl<R: Resource> Turns for ProtobufList<R> {
     fn turn(&mut self) -> bool {
-        self.next = match self.next {
+        let next = self.next;
+        self.next = match next {
             Step::Measure(section) if self.measure(section) => Step::Measure(section),
             Step::Measure(Section::Items) if self.tells_missing() => Step::Measure(Section::Missing),
             Step::Measure(_) => {

@@ -29,6 +29,8 @@ pub(crate) trait Resource: Sized + Send + Sync + 'static {
     type Subject: Send + Sync + 'static;
     /// What is told about it.
     type Answer<'m>: Send;
+    /// An object in protobuf.
+    type Message: Message;
 
     /// The subjects after `position` in the order of lists, or all of them.
     fn after<'v>(view: &'v View, position: Option<&PodKey>) -> impl Iterator<Item = &'v Arc<Self::Subject>> + Send;
@@ -73,7 +75,7 @@ pub(crate) trait Resource: Sized + Send + Sync + 'static {
         resource_version: u64,
         dialect: Dialect,
         answer: &Self::Answer<'_>,
-    ) -> impl Message;
+    ) -> Self::Message;
 
     /// Answers a watch.
     fn watch(call: Call<'_>) -> BoxFuture<'_, Result<Response, Status>> {

@@ -10,6 +10,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use imbl::ordmap::DiffItem;
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
@@ -89,13 +90,23 @@ impl View {
             .map(|(_, pod)| pod)
     }
 
+    /// The nodes that are not the same as in `earlier`: come, gone, or changed.
+    pub fn nodes_changed_since<'a>(&'a self, earlier: &'a Self) -> impl Iterator<Item = &'a NodeName> {
+        earlier.nodes.diff(&self.nodes).map(changed_key)
+    }
+
+    /// The pods that are not the same as in `earlier`: come, gone, or changed.
+    pub fn pods_changed_since<'a>(&'a self, earlier: &'a Self) -> impl Iterator<Item = &'a PodKey> {
+        earlier.pods.diff(&self.pods).map(changed_key)
+    }
+
     /// The nodes after `name`, or all of them: for a reader that takes them in several turns.
-    pub fn nodes_after(&self, name: Option<&NodeName>) -> impl Iterator<Item = &Arc<Node>> {
+    pub fn nodes_after<'a>(&'a self, name: Option<&NodeName>) -> impl Iterator<Item = &'a Arc<Node>> + use<'a> {
         self.nodes.range((after(name), Bound::Unbounded)).map(|(_, node)| node)
     }
 
     /// The pods after `key`, or all of them: for a reader that takes them in several turns.
-    pub fn pods_after(&self, key: Option<&PodKey>) -> impl Iterator<Item = &Arc<Pod>> {
+    pub fn pods_after<'a>(&'a self, key: Option<&PodKey>) -> impl Iterator<Item = &'a Arc<Pod>> + use<'a> {
         self.pods.range((after(key), Bound::Unbounded)).map(|(_, pod)| pod)
     }
 
@@ -107,6 +118,13 @@ impl View {
     /// One pod, by names that are borrowed from elsewhere; makes no copy of them.
     pub fn pod_named(&self, namespace: &str, name: &str) -> Option<&Arc<Pod>> {
         self.pods.get(&(namespace, name) as &dyn PodNames)
+    }
+}
+
+/// Maps share what did not change, so that a difference is found without looking at all of it.
+fn changed_key<'a, K, V>(change: DiffItem<'a, 'a, K, V>) -> &'a K {
+    match change {
+        DiffItem::Add(key, _) | DiffItem::Remove(key, _) | DiffItem::Update { new: (key, _), .. } => key,
     }
 }
 
