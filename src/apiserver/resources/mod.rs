@@ -19,6 +19,7 @@ mod list;
 pub(crate) mod node_scrapes;
 pub(crate) mod nodes;
 pub(crate) mod pods;
+mod table;
 #[cfg(test)]
 pub(crate) mod world;
 pub(crate) mod yaml;
