@@ -68,6 +68,7 @@ pub(crate) struct PartialObjectMetadata {
 }
 
 /// `meta.v1.Status`.
+#[expect(clippy::struct_field_names, reason = "the field's name is Kubernetes'")]
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(crate) struct Status {
     #[prost(message, required, tag = "1")]

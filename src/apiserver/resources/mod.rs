@@ -21,6 +21,8 @@ pub(crate) mod nodes;
 pub(crate) mod pods;
 mod proto;
 #[cfg(test)]
+pub(crate) mod published;
+#[cfg(test)]
 pub(crate) mod world;
 
 pub(crate) use join::{Ages, Moment};
