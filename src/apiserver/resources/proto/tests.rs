@@ -142,34 +142,41 @@ fn without_empty(value: Value) -> Value {
     }
 }
 
-#[tokio::test]
-async fn json_and_protobuf_of_one_moment_hold_the_same() {
+/// Compares every list of the world with its JSON answer.
+async fn compare_lists(published: &mut Published) {
     let world = world();
     let (server, moment) = (Server::over(&world), world.moment(31.0));
-    let mut published = Published::load();
-    for path in [OWN, METRICS].map(|group| ["nodes", "pods"].map(|plural| format!("{group}/{plural}"))).concat() {
+    let both = [OWN, METRICS].map(|group| ["nodes", "pods"].map(|plural| format!("{group}/{plural}")));
+    for path in both.into_iter().flatten().chain([format!("{OWN}/nodescrapes")]) {
         let document = server.document(&format!("/apis/{path}")).await;
         assert!(document["items"].as_array().is_some_and(|items| items.len() > 1), "{path}: {document}");
         assert_eq!(published.document(&list(&moment, &document)), without_empty(document), "{path}");
     }
-    let document = server.document(&format!("/apis/{OWN}/nodescrapes")).await;
-    assert_eq!(published.document(&list(&moment, &document)), without_empty(document));
+}
 
-    let version =
-        meta::ListMeta { r#continue: "next".to_owned(), remaining_item_count: Some(3), ..meta::ListMeta::default() };
-    let head = envelope_head(OWN, "NodeScrapeList", field_len(1, &version));
-    let mut page = BytesMut::from(&head[..]);
-    put_field(&mut page, 1, &version);
+#[tokio::test]
+async fn json_and_protobuf_of_one_moment_hold_the_same() {
+    compare_lists(&mut Published::load()).await;
+}
+
+#[tokio::test]
+async fn every_field_that_is_described_is_sent_and_no_other() {
+    let mut published = Published::load();
+    compare_lists(&mut published).await;
+    let next = meta::ListMeta { r#continue: "next".to_owned(), remaining_item_count: Some(3), ..Default::default() };
+    let mut page = BytesMut::from(&*envelope_head(OWN, "NodeMetricsList", field_len(1, &next)));
+    put_field(&mut page, 1, &next);
     assert_eq!(published.document(&page)["metadata"], json!({"continue": "next", "remainingItemCount": 3}));
 
     let annotations = BTreeMap::from([("k8s.io/initial-events-end".to_owned(), "true".to_owned())]);
-    let metadata = meta::ObjectMeta { annotations, ..meta::ObjectMeta::default() };
-    let bookmark = metrics::NodeScrape { metadata, ..metrics::NodeScrape::default() };
-    let event = published.event(&watch_frame("BOOKMARK", &envelope(OWN, "NodeScrape", &bookmark)));
-    assert_eq!(event["type"], "BOOKMARK");
-    assert_eq!(event["object"]["metadata"]["annotations"], json!({"k8s.io/initial-events-end": "true"}));
+    let metadata = meta::ObjectMeta { annotations, ..Default::default() };
+    let bookmark = envelope(OWN, "NodeMetrics", &meta::PartialObjectMetadata { metadata });
+    let event = published.event(&watch_frame("BOOKMARK", &bookmark));
+    let metadata = json!({"annotations": {"k8s.io/initial-events-end": "true"}});
+    let object = json!({"apiVersion": OWN, "kind": "NodeMetrics", "metadata": metadata});
+    assert_eq!(event, json!({"type": "BOOKMARK", "object": object}));
 
-    assert_eq!(published.unseen(), Vec::<String>::new(), "described, but in none of these answers");
+    assert_eq!(published.unseen(), Vec::<String>::new());
 }
 
 #[test]
