@@ -19,6 +19,9 @@ mod list;
 pub(crate) mod node_scrapes;
 pub(crate) mod nodes;
 pub(crate) mod pods;
+mod proto;
+#[cfg(test)]
+pub(crate) mod published;
 mod table;
 #[cfg(test)]
 pub(crate) mod world;
