@@ -28,3 +28,4 @@ pub(crate) mod world;
 pub(crate) mod yaml;
 
 pub(crate) use join::{Ages, Moment};
+pub(crate) use json::indent;
