@@ -139,4 +139,6 @@ mod observed;
 #[cfg(test)]
 pub(super) mod server;
 #[cfg(test)]
+mod statuses;
+#[cfg(test)]
 mod tests;

@@ -90,7 +90,7 @@ async fn errors_of_every_origin_are_a_status_in_the_asked_encoding() {
         let json = told(&serde_json::from_slice(&body(response).await).unwrap());
         assert_eq!(json[0], fault.code);
 
-        let response = ask(&server, &fault, "application/yaml").await;
+        let response = ask(&server, &fault, "application/yaml, */*;q=0.1").await;
         assert_eq!(content_type(&response), "application/yaml", "{}", fault.path);
         let yaml = told(&serde_saphyr::from_slice(&body(response).await).unwrap());
         assert_eq!(yaml, json, "{}", fault.path);
