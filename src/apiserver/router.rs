@@ -139,4 +139,6 @@ mod observed;
 #[cfg(test)]
 pub(crate) mod server;
 #[cfg(test)]
+mod statuses;
+#[cfg(test)]
 mod tests;

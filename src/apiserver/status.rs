@@ -4,14 +4,20 @@
 //! by way of [`PrivateCause`]. Messages are those that Kubernetes clients know, since many of them
 //! are shown to people as they are.
 
+mod encoding;
+
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use crate::apiserver::authn::{AuthnError, User};
 use crate::apiserver::authz::AuthzError;
+use crate::apiserver::negotiate::JSON;
 use crate::apiserver::{RequestInfo, ResourceRequest};
 use crate::telemetry::causes;
+use encoding::Told;
+pub(crate) use encoding::encoded;
 
 /// An answer that is not the one asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -229,8 +235,8 @@ impl From<AuthzError> for Status {
 }
 
 impl Status {
-    /// The document on the wire.
-    pub(crate) fn encoded(&self, _encoding: crate::apiserver::negotiate::Encoding) -> Vec<u8> {
+    /// The status as a line of JSON.
+    pub(crate) fn json(&self) -> Vec<u8> {
         #[derive(Serialize)]
         struct Metadata<'a> {
             #[serde(skip_serializing_if = "str::is_empty")]
@@ -268,14 +274,15 @@ impl Status {
 
 impl IntoResponse for Status {
     fn into_response(self) -> Response {
-        let body = self.encoded(crate::apiserver::negotiate::Encoding::Json);
-        let mut response = (self.code, [(header::CONTENT_TYPE, "application/json")], body).into_response();
+        let json = Bytes::from(self.json());
+        let mut response = (self.code, [(header::CONTENT_TYPE, JSON)], json.clone()).into_response();
         if let Some(seconds) = self.details.as_ref().and_then(|details| details.retry_after_seconds) {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some(private) = self.private {
-            response.extensions_mut().insert(PrivateCause(private));
+        if let Some(private) = &self.private {
+            response.extensions_mut().insert(PrivateCause(private.clone()));
         }
+        response.extensions_mut().insert(Told { status: self, json });
         response
     }
 }

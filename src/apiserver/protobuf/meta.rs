@@ -60,7 +60,8 @@ pub(crate) struct ListMeta {
     pub(crate) remaining_item_count: Option<i64>,
 }
 
-/// `meta.v1.PartialObjectMetadata`, which is that of `v1beta1` too.
+/// `meta.v1.PartialObjectMetadata`, which is that of `v1beta1` too. Under the kind of a watch it is
+/// that watch's bookmark: every object has its metadata under number 1, and a bookmark no more.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(crate) struct PartialObjectMetadata {
     #[prost(message, required, tag = "1")]
@@ -68,6 +69,7 @@ pub(crate) struct PartialObjectMetadata {
 }
 
 /// `meta.v1.Status`.
+#[expect(clippy::struct_field_names, reason = "the field's name is Kubernetes'")]
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(crate) struct Status {
     #[prost(message, required, tag = "1")]

@@ -16,5 +16,7 @@
 mod envelope;
 pub(crate) mod meta;
 pub(crate) mod metrics;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use envelope::{ListFields, envelope, envelope_head, field_len, put_field, watch_frame};

@@ -31,10 +31,13 @@ mod text;
 mod walk;
 mod watch;
 #[cfg(test)]
+pub(crate) mod published;
+#[cfg(test)]
 pub(crate) mod world;
 pub(crate) mod yaml;
 
 pub(crate) use join::{Ages, Moment};
+pub(crate) use json::indent;
 pub(crate) use node_scrapes::NodeScrapes;
 pub(crate) use nodes::Nodes;
 pub(crate) use pods::Pods;

@@ -166,3 +166,6 @@ fn freshness(dialect: Dialect, freshness: Freshness) -> String {
 const fn whole_micros(duration: Duration) -> Duration {
     Duration::new(duration.as_secs(), duration.subsec_micros() * 1000)
 }
+
+#[cfg(test)]
+mod tests;

@@ -82,7 +82,8 @@ impl Frames {
 
     /// Why the watch ends.
     pub(super) fn put_error(&self, out: &mut BytesMut, status: &Status) {
-        self.frame(out, EventType::Error, &status.encoded(self.encoding));
+        let object = if self.encoding == Encoding::Protobuf { status.envelope() } else { status.json() };
+        self.frame(out, EventType::Error, &object);
     }
 
     fn frame(&self, out: &mut BytesMut, event: EventType, object: &[u8]) {
