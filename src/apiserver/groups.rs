@@ -43,7 +43,7 @@ pub(crate) enum Dialect {
 pub(crate) struct ResourceType {
     /// As in the path.
     pub(crate) plural: &'static str,
-    /// For a person.
+    /// The kind in lower case, by which people call it where the plural is another group's.
     pub(crate) singular: &'static str,
     /// Of one object; with `List` appended, of a list.
     pub(crate) kind: &'static str,
@@ -56,11 +56,16 @@ pub(crate) struct ResourceType {
 /// Verbs of usage, whichever group tells it.
 const USAGE_VERBS: &[&str] = &["get", "list"];
 
-pub(crate) const NODES: ResourceType =
-    ResourceType { plural: "nodes", singular: "node", kind: "NodeMetrics", namespaced: false, verbs: USAGE_VERBS };
+pub(crate) const NODES: ResourceType = ResourceType {
+    plural: "nodes",
+    singular: "nodemetrics",
+    kind: "NodeMetrics",
+    namespaced: false,
+    verbs: USAGE_VERBS,
+};
 
 pub(crate) const PODS: ResourceType =
-    ResourceType { plural: "pods", singular: "pod", kind: "PodMetrics", namespaced: true, verbs: USAGE_VERBS };
+    ResourceType { plural: "pods", singular: "podmetrics", kind: "PodMetrics", namespaced: true, verbs: USAGE_VERBS };
 
 pub(crate) const NODE_SCRAPES: ResourceType = ResourceType {
     plural: "nodescrapes",

@@ -1,10 +1,9 @@
 //! What we serve, described for machines: OpenAPI v2 and v3, from one description.
 //!
 //! ```text
-//! objects ─▶ kubernetes      what an answer holds, field by field
-//!    └──────────┬─▶ definition ─┐
-//! groups ─▶ operation ──────────┼─▶ format (v2 or v3) ─▶ documents
-//!    parameter ─┘               ┘
+//! kubernetes ─▶ objects ──▶ definition ─┐
+//!               (fields)                ├─▶ format ─▶ documents: v2, v3 and its index
+//! groups, parameter ─────▶ operation ───┘   (v2, v3)
 //! ```
 //!
 //! Says what is true of the answers and changes none of them: a test reads every answer and fails

@@ -41,7 +41,7 @@ const MISSING_LIST: Field = Field::new(
 )
 .own();
 
-pub(super) static NODE_METRICS: Definition = Definition {
+static NODE_METRICS: Definition = Definition {
     name: "NodeMetrics",
     package: None,
     is_kind: true,
@@ -74,7 +74,7 @@ static NODE_METRICS_LIST: Definition = Definition {
     ]),
 };
 
-pub(super) static POD_METRICS: Definition = Definition {
+static POD_METRICS: Definition = Definition {
     name: "PodMetrics",
     package: None,
     is_kind: true,

@@ -389,3 +389,29 @@ async fn both_formats_describe_the_same() {
         }
     }
 }
+
+#[tokio::test]
+async fn every_reference_leads_somewhere_and_no_operation_has_anothers_name() {
+    let server = empty();
+    for path in ["/openapi/v2", "/openapi/v3/apis/custom.example.com/v1", "/openapi/v3/apis/metrics.k8s.io/v1"] {
+        let document = server.document(path).await;
+        let (mut operations, mut open) = (Vec::new(), vec![&document]);
+        while let Some(value) = open.pop() {
+            match value {
+                Value::Object(members) => {
+                    open.extend(members.values());
+                    operations.extend(members.get("operationId").and_then(Value::as_str));
+                    if let Some(Value::String(reference)) = members.get("$ref") {
+                        assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{reference}");
+                    }
+                }
+                Value::Array(items) => open.extend(items),
+                _ => {}
+            }
+        }
+        let count = operations.len();
+        operations.sort_unstable();
+        operations.dedup();
+        assert!(count > 0 && operations.len() == count, "{path}: {operations:?}");
+    }
+}
