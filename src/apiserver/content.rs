@@ -13,6 +13,8 @@ use crate::apiserver::negotiate::JSON;
 use crate::apiserver::openapi::OpenApi;
 use crate::apiserver::resources::Watches;
 use crate::apiserver::version;
+use crate::clock::Clock;
+use crate::config::ApiGroups;
 use crate::readiness::{Heartbeat, Readiness};
 use crate::telemetry::Exposition;
 
@@ -21,6 +23,8 @@ use crate::telemetry::Exposition;
 pub struct Api {
     /// What exists and what was measured.
     pub moments: Arc<Moments>,
+    /// What time it is.
+    pub clock: Clock,
     /// Whether we are ready.
     pub readiness: Readiness,
     /// Whether the scrapes go on.
@@ -29,8 +33,8 @@ pub struct Api {
     pub exposition: Arc<Exposition>,
     /// Cancelled when the listener stops taking requests: watches end then.
     pub closing: CancellationToken,
-    /// Name of our own API group.
-    pub group: String,
+    /// What is served.
+    pub groups: ApiGroups,
 }
 
 /// The same, and the documents that do not change.
@@ -49,7 +53,7 @@ pub(crate) struct Content {
 
 impl Content {
     pub(crate) fn new(api: Api, paths: &[String]) -> Self {
-        let groups = Groups::new(&api.group);
+        let groups = Groups::new(&api.groups);
         Self {
             discovery: Discovery::new(&groups),
             openapi: OpenApi::new(&groups),

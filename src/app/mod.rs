@@ -132,11 +132,12 @@ impl App {
         let closing = CancellationToken::new();
         let api = Api {
             moments: Arc::clone(&moments),
+            clock: clock.clone(),
             readiness: readiness.clone(),
             heartbeat: heartbeat.clone(),
             exposition: Arc::new(exposition),
             closing: closing.clone(),
-            group: settings.api_group.clone(),
+            groups: settings.api_groups.clone(),
         };
         let serving = Arc::new(ServingCertificate::default());
         let certificates = Certificates::of(&settings, &client, &clock, &serving).await?;

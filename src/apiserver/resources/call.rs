@@ -5,7 +5,7 @@ use http::HeaderMap;
 
 use crate::apiserver::content::Content;
 use crate::apiserver::filters::InFlight;
-use crate::apiserver::groups::{ApiGroup, ResourceType};
+use crate::apiserver::groups::{ApiVersion, ResourceType};
 use crate::apiserver::negotiate::{Accepted, include_object};
 use crate::apiserver::resources::encoder::Encoder;
 use crate::apiserver::status::Status;
@@ -14,7 +14,7 @@ use crate::apiserver::{RequestInfo, ResourceRequest};
 /// What is asked for.
 pub(crate) struct Call<'a> {
     pub(super) content: &'a Content,
-    pub(crate) group: &'a ApiGroup,
+    pub(crate) group: &'a ApiVersion,
     pub(super) resource: &'a ResourceRequest,
     pub(super) verb: &'a str,
     pub(super) headers: &'a HeaderMap,

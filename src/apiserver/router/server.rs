@@ -19,6 +19,7 @@ use crate::apiserver::authz::{Authorize, AuthzError, Decision};
 use crate::apiserver::resources::world::{World, at};
 use crate::apiserver::{Api, ConnectionId, Limits, Metrics, Moments, Peer, RequestInfo, router};
 use crate::clock::{Clock, ClockHand};
+use crate::config::ApiGroups;
 use crate::readiness::{Heartbeat, Readiness};
 use crate::telemetry::Exposition;
 
@@ -84,8 +85,14 @@ impl Server {
         Self::limited(world, 400)
     }
 
-    /// A server that answers so many requests for resources at once, 31 s after the world began.
+    /// A server that answers so many requests for resources at once.
     pub(crate) fn limited(world: &World, requests_in_flight: usize) -> Self {
+        let groups = ApiGroups { own: Some("custom.example.com".to_owned()), metrics: true };
+        Self::serving(world, groups, requests_in_flight)
+    }
+
+    /// A server of these groups, 31 s after the world began.
+    pub(crate) fn serving(world: &World, groups: ApiGroups, requests_in_flight: usize) -> Self {
         let (clock, hand) = Clock::manual(at(31.0));
         let mut metrics = None;
         let exposition = Arc::new(Exposition::new(|registry| metrics = Some(Metrics::register(registry))));
@@ -95,10 +102,11 @@ impl Server {
         let api = Api {
             moments: Arc::clone(&moments),
             readiness: readiness.clone(),
-            heartbeat: Heartbeat::new(clock),
+            heartbeat: Heartbeat::new(clock.clone()),
+            clock,
             exposition: Arc::clone(&exposition),
             closing: closing.clone(),
-            group: "custom.example.com".to_owned(),
+            groups,
         };
         let limits = Limits { requests_in_flight, request_timeout: Duration::from_mins(1) };
         let router = router(api, Arc::new(Named), Arc::new(NotMallory), limits, metrics.unwrap());
