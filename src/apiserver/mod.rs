@@ -41,6 +41,7 @@ pub use filters::Limits;
 pub use metrics::Metrics;
 pub use router::router;
 
+pub(crate) use listener::CloseConnection;
 pub use listener::{ConnectionId, Listener, Metrics as ListenerMetrics, Peer};
 pub use request_info::{RequestInfo, ResourceRequest};
 pub use reviews::Metrics as ReviewMetrics;
