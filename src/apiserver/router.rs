@@ -137,6 +137,6 @@ async fn own_healthz(State(content): Shared) -> Result<Response, Status> {
 #[cfg(test)]
 mod observed;
 #[cfg(test)]
-mod server;
+pub(super) mod server;
 #[cfg(test)]
 mod tests;

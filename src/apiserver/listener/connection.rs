@@ -119,10 +119,11 @@ impl Connection {
                 () = never_used(activity) => {}
                 () = activity.silence() => {}
             }
-            // Ends when the connection does; the cut of those that never end is the listener's on
-            // stop, and on silence ours.
+            // Ends when the connection does; the cut of those that never end (without its preface
+            // an HTTP/2 connection does not) is the listener's on stop, and else ours.
             tokio::select! {
                 () = graceful.shutdown() => {}
+                () = never_used(activity) => {}
                 () = activity.silence() => {}
             }
         };

@@ -69,15 +69,15 @@ impl Authorize for NotMallory {
     }
 }
 
-pub(super) struct Server {
+pub(in crate::apiserver) struct Server {
     router: Router,
     pub(super) hand: ClockHand,
     pub(super) readiness: Readiness,
-    pub(super) exposition: Arc<Exposition>,
+    pub(in crate::apiserver) exposition: Arc<Exposition>,
 }
 
 impl Server {
-    pub(super) fn over(world: &World) -> Self {
+    pub(in crate::apiserver) fn over(world: &World) -> Self {
         Self::limited(world, 400)
     }
 
@@ -101,6 +101,11 @@ impl Server {
         let limits = Limits { requests_in_flight, request_timeout: Duration::from_mins(1) };
         let router = router(api, Arc::new(Named), Arc::new(NotMallory), limits, metrics.unwrap());
         Self { router, hand, readiness, exposition }
+    }
+
+    /// For a listener in front of it.
+    pub(in crate::apiserver) fn router(&self) -> Router {
+        self.router.clone()
     }
 
     pub(super) async fn send(&self, request: http::request::Builder) -> Response<Body> {
