@@ -21,6 +21,7 @@ use kube::Api;
 use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
 use parking_lot::Mutex;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::index::Indexed;
@@ -28,7 +29,7 @@ use crate::cluster::intern::Interner;
 use crate::cluster::selector::LabelSelector;
 use crate::cluster::wire::{SlimNode, SlimPod, Wire};
 use crate::cluster::{Cluster, Node, Pod};
-use crate::readiness::Latch;
+use crate::readiness::{Latch, Notice};
 
 /// Objects in one page of a list: as client-go, so that no page is more than some megabytes.
 const PAGE_OBJECTS: u32 = 500;
@@ -37,16 +38,26 @@ const WATCH_SECONDS: u32 = 290;
 /// A page that has not come after this long never will: the connection is dead.
 const PAGE_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Watches until `stop`. Each latch is released by the first complete list of its resource, and
-/// before that explains the last error.
+/// Where the watch of one resource tells how it fares.
+#[derive(Debug)]
+pub struct Signs {
+    /// Released by the first complete list; before that it explains the last error.
+    pub latch: Latch,
+    /// Applies while the API server is away.
+    pub lost: Notice,
+    /// 1 while the watch is followed, 0 before the first list and while it is lost.
+    pub up: Gauge,
+}
+
+/// Watches until `stop`.
 ///
 /// Only nodes that match `node_selector` are asked for; pods are all asked for.
 pub async fn run(
     cluster: Arc<Cluster>,
     client: kube::Client,
     node_selector: LabelSelector,
-    node_latch: Latch,
-    pod_latch: Latch,
+    node_signs: Signs,
+    pod_signs: Signs,
     stop: CancellationToken,
 ) {
     let interner = Mutex::new(Interner::default());
@@ -54,8 +65,8 @@ pub async fn run(
     if !node_selector.is_empty() {
         node_config = node_config.labels(&node_selector.to_string());
     }
-    let nodes = Follower::<Node>::new(&cluster, &interner, "nodes", node_latch);
-    let pods = Follower::<Pod>::new(&cluster, &interner, "pods", pod_latch);
+    let nodes = Follower::<Node>::new(&cluster, &interner, "nodes", node_signs);
+    let pods = Follower::<Pod>::new(&cluster, &interner, "pods", pod_signs);
     let both = async {
         tokio::join!(
             nodes.follow::<SlimNode>(Api::all(client.clone()), node_config),
@@ -77,6 +88,8 @@ struct Follower<'a, T: Indexed> {
     resource: &'static str,
     /// Held until the first complete list.
     latch: Option<Latch>,
+    notice: Notice,
+    up: Gauge,
     /// The list under way, aside of the index; `None` while watching.
     listed: Option<Vec<Arc<T>>>,
     /// Whether trouble has been logged and not been over since.
@@ -94,9 +107,10 @@ enum Next {
 }
 
 impl<'a, T: Indexed> Follower<'a, T> {
-    fn new(cluster: &'a Cluster, interner: &'a Mutex<Interner>, resource: &'static str, latch: Latch) -> Self {
+    fn new(cluster: &'a Cluster, interner: &'a Mutex<Interner>, resource: &'static str, signs: Signs) -> Self {
         let backoff = DefaultBackoff::default();
-        Self { cluster, interner, resource, latch: Some(latch), listed: None, lost: false, backoff }
+        let Signs { latch, lost: notice, up } = signs;
+        Self { cluster, interner, resource, latch: Some(latch), notice, up, listed: None, lost: false, backoff }
     }
 
     async fn follow<W: Wire<Object = T>>(mut self, api: Api<W>, config: watcher::Config) {
@@ -192,6 +206,8 @@ impl<'a, T: Indexed> Follower<'a, T> {
     fn trouble(&mut self, error: String) {
         if !self.lost {
             self.lost = true;
+            self.notice.set(true);
+            self.up.set(0);
             tracing::warn!(resource = self.resource, error, "watch lost; what was last known is kept");
         }
         if let Some(latch) = &self.latch {
@@ -201,8 +217,10 @@ impl<'a, T: Indexed> Follower<'a, T> {
 
     fn recover(&mut self) {
         self.backoff.reset();
+        self.up.set(1);
         if self.lost {
             self.lost = false;
+            self.notice.set(false);
             tracing::info!(resource = self.resource, "watch is back");
         }
     }
