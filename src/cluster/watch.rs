@@ -16,12 +16,13 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{Stream, StreamExt};
+use futures::{FutureExt, Stream, StreamExt};
 use kube::Api;
 use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
 use parking_lot::Mutex;
 use prometheus_client::metrics::gauge::Gauge;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::index::Indexed;
@@ -68,10 +69,7 @@ pub async fn run(
     let nodes = Follower::<Node>::new(&cluster, &interner, "nodes", node_signs);
     let pods = Follower::<Pod>::new(&cluster, &interner, "pods", pod_signs);
     let both = async {
-        tokio::join!(
-            nodes.follow::<SlimNode>(Api::all(client.clone()), node_config),
-            pods.follow::<SlimPod>(Api::all(client.clone()), config())
-        )
+        tokio::join!(nodes.follow::<SlimNode>(&client, node_config), pods.follow::<SlimPod>(&client, config()))
     };
     // On the heap: two watchers and their connections make a large future.
     stop.run_until_cancelled(Box::pin(both)).await;
@@ -94,6 +92,9 @@ struct Follower<'a, T: Indexed> {
     listed: Option<Vec<Arc<T>>>,
     /// Whether trouble has been logged and not been over since.
     lost: bool,
+    /// The API server has answered well: a watch that is resumed may be quiet for long, and the
+    /// watcher does not tell that it has begun.
+    answered: Arc<Notify>,
     backoff: DefaultBackoff,
 }
 
@@ -110,10 +111,23 @@ impl<'a, T: Indexed> Follower<'a, T> {
     fn new(cluster: &'a Cluster, interner: &'a Mutex<Interner>, resource: &'static str, signs: Signs) -> Self {
         let backoff = DefaultBackoff::default();
         let Signs { latch, lost: notice, up } = signs;
-        Self { cluster, interner, resource, latch: Some(latch), notice, up, listed: None, lost: false, backoff }
+        let answered = Arc::default();
+        Self {
+            cluster,
+            interner,
+            resource,
+            latch: Some(latch),
+            notice,
+            up,
+            listed: None,
+            lost: false,
+            answered,
+            backoff,
+        }
     }
 
-    async fn follow<W: Wire<Object = T>>(mut self, api: Api<W>, config: watcher::Config) {
+    async fn follow<W: Wire<Object = T>>(mut self, client: &kube::Client, config: watcher::Config) {
+        let api = Api::<W>::all(telling(client.clone(), Arc::clone(&self.answered)));
         loop {
             let events = pin!(watcher(api.clone(), config.clone()));
             let wait = self.until_relist(events).await;
@@ -149,13 +163,19 @@ impl<'a, T: Indexed> Follower<'a, T> {
 
     /// Listing has a time limit; a watch may be quiet for as long as nothing changes.
     async fn next_event<S: Stream + Unpin>(
-        &self,
+        &mut self,
         events: &mut S,
     ) -> Result<Option<S::Item>, tokio::time::error::Elapsed> {
         if self.listed.is_some() {
             return tokio::time::timeout(PAGE_TIMEOUT, events.next()).await;
         }
-        Ok(events.next().await)
+        let answered = Arc::clone(&self.answered);
+        loop {
+            tokio::select! {
+                event = events.next() => return Ok(event),
+                () = answered.notified(), if self.lost => self.recover(),
+            }
+        }
     }
 
     fn take<W: Wire<Object = T>>(&mut self, event: Event<W>) {
@@ -204,6 +224,8 @@ impl<'a, T: Indexed> Follower<'a, T> {
     }
 
     fn trouble(&mut self, error: String) {
+        // An answer before the trouble says nothing about after it.
+        let _ = self.answered.notified().now_or_never();
         if !self.lost {
             self.lost = true;
             self.notice.set(true);
@@ -228,6 +250,22 @@ impl<'a, T: Indexed> Follower<'a, T> {
     fn pause(&mut self) -> Duration {
         self.backoff.next().unwrap_or(PAGE_TIMEOUT)
     }
+}
+
+/// The same client; each good answer is told to `answered` when its head is there.
+fn telling(client: kube::Client, answered: Arc<Notify>) -> kube::Client {
+    let namespace = client.default_namespace().to_owned();
+    let service = tower::service_fn(move |request| {
+        let (client, answered) = (client.clone(), Arc::clone(&answered));
+        async move {
+            let answer = client.send(request).await?;
+            if answer.status().is_success() {
+                answered.notify_one();
+            }
+            Ok::<_, kube::Error>(answer)
+        }
+    });
+    kube::Client::new(service, namespace)
 }
 
 /// The error and its causes in one line; a cause that its effect already tells is left out.

@@ -17,4 +17,5 @@ mod look;
 mod manifests;
 mod reasons;
 mod repository;
+mod stop;
 mod waiting;

@@ -230,6 +230,22 @@ async fn a_lost_watch_is_told_until_it_is_back_and_costs_no_readiness() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_watch_that_is_back_and_quiet_is_known_to_be_back() {
+    let mut script = vec![Answer::Page(&["a"], None), Answer::Ended(vec![])];
+    script.extend((0..3).map(|_| Answer::Status(500)));
+    script.push(Answer::Quiet(vec![]));
+    let server = Server::playing(script);
+    let watched = watch(&server);
+    watched.until_pods_are(&["a"]).await;
+    while watched.pods_up.get() == 1 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(watched.readiness.notices(), ["pods are lost"]);
+    tokio::time::sleep(Duration::from_mins(3)).await;
+    assert_eq!((watched.readiness.notices(), watched.pods_up.get()), (vec![], 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_list_that_hangs_is_asked_for_again() {
     let server = Server::playing(vec![Answer::Hang, Answer::Page(&["a"], None), Answer::Quiet(vec![])]);
     watch(&server).until_pods_are(&["a"]).await;

@@ -1,5 +1,7 @@
 //! Answers that end before they are whole: by us, and by the client.
 
+use std::io::Read as _;
+
 use http::HeaderValue;
 
 use super::*;
@@ -57,6 +59,24 @@ async fn an_answer_out_of_time_is_cut_off_and_never_looks_whole() {
     unread1.into_body().collect().await.unwrap_err();
     assert_eq!(http2.send_request(by("ann", "/apis")).await.unwrap().status(), StatusCode::OK);
     all_places_free(&server).await;
+}
+
+#[tokio::test]
+async fn a_long_list_is_the_same_compressed_or_not() {
+    let server = Server::over(&large_world());
+    let port = Port::serving(server.router(), 10);
+    let mut client = port.http2(None).await;
+    let plain = client.send_request(by("ann", PODS)).await.unwrap();
+    let plain = plain.into_body().collect().await.unwrap().to_bytes();
+    let mut asking = by("ann", PODS);
+    asking.headers_mut().insert("accept-encoding", HeaderValue::from_static("gzip"));
+    let compressed = client.send_request(asking).await.unwrap();
+    assert_eq!(compressed.headers()["content-encoding"], "gzip");
+    let compressed = compressed.into_body().collect().await.unwrap().to_bytes();
+    assert!(compressed.len() * 8 < plain.len(), "{} of {}", compressed.len(), plain.len());
+    let mut inflated = Vec::new();
+    flate2::read::GzDecoder::new(&compressed[..]).read_to_end(&mut inflated).unwrap();
+    assert!(inflated == plain);
 }
 
 #[tokio::test]

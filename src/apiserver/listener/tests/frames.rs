@@ -30,7 +30,7 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// The error code of a RST_STREAM or GOAWAY.
+    /// The error code of a `RST_STREAM` or `GOAWAY`.
     pub(super) fn code(&self) -> u32 {
         let code = if self.kind == GOAWAY { &self.payload[4..8] } else { &self.payload[..4] };
         u32::from_be_bytes(code.try_into().unwrap())

@@ -103,9 +103,9 @@ async fn nobody_waits_for_a_body_that_nobody_reads() {
 
     let mut http2 = port.http2(None).await;
     let endless = Body::from_stream(futures::stream::pending::<Result<bytes::Bytes, io::Error>>());
-    let mut post = request("/peer").map(|_| endless);
-    *post.method_mut() = http::Method::POST;
-    let answer = tokio::time::timeout(Duration::from_secs(5), http2.send_request(post)).await.unwrap().unwrap();
+    let mut upload = request("/peer").map(|_| endless);
+    *upload.method_mut() = http::Method::POST;
+    let answer = tokio::time::timeout(Duration::from_secs(5), http2.send_request(upload)).await.unwrap().unwrap();
     assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(http2.send_request(request("/peer")).await.unwrap().status(), StatusCode::OK);
 }

@@ -38,19 +38,25 @@ enum Sent {
     Unsent,
 }
 
-fn sent(answer: Result<http::Response<hyper::body::Incoming>, hyper::Error>, is_used: bool) -> Sent {
+fn sent(answer: Result<http::Response<hyper::body::Incoming>, hyper::Error>, is_idle_http1: bool) -> Sent {
     match answer {
         Ok(answer) => {
             assert_eq!(answer.status(), StatusCode::OK);
             Sent::Answered
         }
-        // On HTTP/2 the server says what it did not take on; an idle HTTP/1 connection that ends
-        // with no byte of an answer is retried by every client.
-        Err(error) if error.is_canceled() || says_unsent(&error) || (is_used && error.is_incomplete_message()) => {
+        // On HTTP/2 the server says what it did not take on; an HTTP/1 connection that ends while
+        // idle, with no byte of an answer, is what every client knows and dials again for.
+        Err(error) if error.is_canceled() || says_unsent(&error) || (is_idle_http1 && has_ended(&error)) => {
             Sent::Unsent
         }
         Err(error) => panic!("a request failed: {error:?}"),
     }
+}
+
+fn has_ended(error: &hyper::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset};
+    let cause = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+    error.is_incomplete_message() || cause.is_some_and(|cause| matches!(cause.kind(), BrokenPipe | ConnectionReset))
 }
 
 fn says_unsent(error: &hyper::Error) -> bool {
@@ -84,7 +90,7 @@ async fn keep_sending(dialer: Dialer, is_http2: bool, answered: Arc<AtomicUsize>
                 }
                 _ => unreachable!(),
             };
-            match sent(answer, is_used) {
+            match sent(answer, is_used && !is_http2) {
                 Sent::Answered => answered.fetch_add(1, Ordering::Relaxed),
                 Sent::Unsent => break,
             };
