@@ -26,7 +26,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Answers up to here are sent as they are, as by kube-apiserver.
 const THRESHOLD_BYTES: usize = 128 << 10;
-/// Compressed at one go, for some 0.2 ms; other tasks get their turn in between.
+/// Compressed at one go, in some 0.1 ms; other tasks get their turn in between.
 const TURN_BYTES: usize = 32 << 10;
 /// Sent at one go: usage compresses ten times and more, and tiny frames are dear.
 const FRAME_BYTES: usize = 16 << 10;
