@@ -7,6 +7,7 @@
 #[allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "real time, and threads that may block")]
 mod support;
 
+mod api_conformance;
 mod api_server_away;
 mod arrows;
 mod command_line;

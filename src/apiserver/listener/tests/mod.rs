@@ -150,6 +150,19 @@ async fn every_request_knows_its_connection_and_the_certificates_offered_on_it()
 }
 
 #[tokio::test]
+async fn whatever_host_a_client_asks_for_it_is_served() {
+    let port = Port::open(10);
+    let (mut http2, mut http1) = (port.http2(None).await, port.http1().await);
+    for host in ["svc.test", "10.96.0.17:443", "other.name"] {
+        let mut request = request("/peer");
+        *request.uri_mut() = format!("https://{host}/peer").parse().unwrap();
+        assert_eq!(http2.send_request(request).await.unwrap().status(), StatusCode::OK, "{host}");
+        let request = Request::get("/peer").header("host", host).body(Body::empty()).unwrap();
+        assert_eq!(http1.send_request(request).await.unwrap().status(), StatusCode::OK, "{host}");
+    }
+}
+
+#[tokio::test]
 async fn a_connection_too_many_waits_for_a_slot() {
     let port = Port::open(1);
     let first = port.dial(None, HTTP1).await.unwrap();
