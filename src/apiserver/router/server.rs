@@ -113,6 +113,11 @@ impl Server {
         Self { router, hand, readiness, exposition, moments, closing }
     }
 
+    /// For a listener in front of it.
+    pub(crate) fn router(&self) -> Router {
+        self.router.clone()
+    }
+
     pub(crate) async fn send(&self, request: http::request::Builder) -> Response<Body> {
         let peer = Peer {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 40_000)),
