@@ -57,6 +57,13 @@ pub struct App {
     door: Door,
 }
 
+/// What exists, what was measured, and the moments of both, under a name that no other process has.
+struct Memory {
+    cluster: Arc<Cluster>,
+    store: Arc<Store>,
+    moments: Arc<Moments>,
+}
+
 /// Whose word counts, and where it is read.
 struct Trust {
     live: LiveTrust,
@@ -113,10 +120,7 @@ impl App {
             .with_context(|| format!("cannot bind {}:{}", settings.serving.address, settings.serving.port))?;
         let config = kubernetes::config(settings.kubeconfig.as_deref()).await?;
         let client = kubernetes::client(config.clone())?;
-        // Changes are fewer than milliseconds, so that versions grow over restarts too.
-        let revisions = Revisions::after(u64::try_from(clock.now().0).unwrap_or_default());
-        let cluster = Arc::new(Cluster::new(revisions.clone()));
-        let store = Arc::new(Store::new(revisions.clone()));
+        let Memory { cluster, store, moments } = Memory::empty(&settings, &clock);
         let (mut metrics, mut scraper) = (None, None);
         let exposition = Exposition::new(|registry| {
             metrics = Some((DoorMetrics::register(registry), cluster::Metrics::register(registry)));
@@ -128,14 +132,6 @@ impl App {
         let ((metrics, cluster_metrics), scraper) = metrics.zip(scraper).context("the registry was not filled")?;
         let readiness = Readiness::default();
         let heartbeat = Heartbeat::new(clock.clone());
-        let tag = Tag::from_random(Uuid::new_v4().as_u64_pair().1);
-        let moments = Arc::new(Moments::new(
-            (Arc::clone(&cluster), store),
-            clock.clone(),
-            (revisions, tag),
-            settings.scraping.resolution,
-            settings.max_sample_age,
-        ));
         let closing = CancellationToken::new();
         let api = Api {
             moments: Arc::clone(&moments),
@@ -216,6 +212,20 @@ impl App {
         background.join().await;
         tracing::info!("stopped");
         ended
+    }
+}
+
+impl Memory {
+    fn empty(settings: &Settings, clock: &Clock) -> Self {
+        // Changes are fewer than milliseconds, so that versions grow over restarts too.
+        let revisions = Revisions::after(u64::try_from(clock.now().0).unwrap_or_default());
+        let cluster = Arc::new(Cluster::new(revisions.clone()));
+        let store = Arc::new(Store::new(revisions.clone()));
+        let world = (Arc::clone(&cluster), Arc::clone(&store));
+        let tag = Tag::from_random(Uuid::new_v4().as_u64_pair().1);
+        let (resolution, max_sample_age) = (settings.scraping.resolution, settings.max_sample_age);
+        let moments = Moments::new(world, clock.clone(), (revisions, tag), resolution, max_sample_age);
+        Self { cluster, store, moments: Arc::new(moments) }
     }
 }
 

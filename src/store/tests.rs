@@ -338,7 +338,7 @@ mod snapshots {
             }
         });
         let snapshot = store.snapshot();
-        assert_eq!(snapshot.revision(), 200);
+        assert_eq!(snapshot.revision(), 201, "one for the empty store, one for each record");
         assert!((0..4).all(|writer| snapshot.node(&NodeName::from(format!("{writer}-49").as_str())).is_some()));
     }
 }
