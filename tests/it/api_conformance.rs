@@ -119,7 +119,13 @@ fn faults_of_proof(rule: &Rule, known: &BTreeSet<String>) -> Vec<String> {
     if tests.is_empty() {
         return vec![format!("{number} has no test and no reason")];
     }
-    tests.into_iter().filter(|test| !known.contains(*test)).map(|test| format!("{number}: no test {test}")).collect()
+    let gone = tests.into_iter().filter(|test| !known.contains(*test));
+    gone.map(|test| {
+        let name = test.rsplit("::").next().unwrap_or(test);
+        let elsewhere = known.iter().find(|known| known.ends_with(&format!("::{name}")));
+        format!("{number}: no test {test}; one of this name: {}", elsewhere.map_or("none", |known| known))
+    })
+    .collect()
 }
 
 /// Every test of the repository, as `path::name`.
