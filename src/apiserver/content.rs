@@ -13,6 +13,7 @@ use crate::apiserver::resources::{Ages, Moment};
 use crate::apiserver::version;
 use crate::clock::Clock;
 use crate::cluster::Cluster;
+use crate::config::ApiGroups;
 use crate::readiness::{Heartbeat, Readiness};
 use crate::store::Store;
 use crate::telemetry::Exposition;
@@ -32,8 +33,8 @@ pub struct Api {
     pub heartbeat: Heartbeat,
     /// Our own metrics.
     pub exposition: Arc<Exposition>,
-    /// Name of our own API group.
-    pub group: String,
+    /// What is served.
+    pub groups: ApiGroups,
     /// Target time between two scrapes of a node.
     pub resolution: Duration,
     /// Samples older than this are not served.
@@ -55,7 +56,7 @@ pub(crate) struct Content {
 
 impl Content {
     pub(crate) fn new(api: Api, paths: &[String]) -> Self {
-        let groups = Groups::new(&api.group);
+        let groups = Groups::new(&api.groups);
         Self {
             discovery: Discovery::new(&groups),
             openapi: OpenApi::new(&groups),

@@ -129,7 +129,7 @@ impl App {
             readiness: readiness.clone(),
             heartbeat: heartbeat.clone(),
             exposition: Arc::new(exposition),
-            group: settings.api_group.clone(),
+            groups: settings.api_groups.clone(),
             resolution: settings.scraping.resolution,
             max_sample_age: settings.max_sample_age,
         };

@@ -62,7 +62,7 @@ impl Environment {
     }
 
     async fn await_available(&mut self) -> Result<(), String> {
-        for service in ["v1.custom.example.com", "v1beta1.metrics.k8s.io"] {
+        for service in ["v1.custom.example.com", "v1.metrics.k8s.io", "v1beta1.metrics.k8s.io"] {
             let name = format!("apiservice/{service}");
             self.kubectl.run(&["wait", &name, "--for=condition=Available", "--timeout=25s"]).map_err(|error| {
                 let log = std::fs::read_to_string(&self.log).unwrap_or_default();

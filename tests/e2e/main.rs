@@ -13,6 +13,7 @@ mod support;
 
 mod api;
 mod checks;
+mod discovery;
 mod environment;
 mod numbers;
 mod world;
@@ -26,11 +27,11 @@ use tokio::runtime::Runtime;
 use crate::environment::Environment;
 
 macro_rules! trials {
-    ($shared:expr, $lacking:expr, [$($check:ident),* $(,)?]) => {
+    ($shared:expr, $lacking:expr, [$($room:ident::$check:ident),* $(,)?]) => {
         vec![$({
             let shared: Option<Arc<Shared>> = $shared.clone();
             Trial::test(stringify!($check), move || match &shared {
-                Some(shared) => shared.run(|environment| checks::$check(environment)),
+                Some(shared) => shared.run(|environment| $room::$check(environment)),
                 None => Ok(()),
             })
             .with_ignored_flag($lacking)
@@ -66,17 +67,20 @@ fn main() {
         shared,
         lacking.is_some(),
         [
-            healthz_answers_the_agreed_text,
-            the_api_service_is_available_with_verified_tls,
-            nodes_hold_every_node_with_the_right_numbers,
-            pods_hold_every_pod_with_the_right_numbers,
-            kubectl_top_works,
-            the_commands_of_the_readme_work,
-            an_unprivileged_user_gets_403,
-            no_credentials_get_401,
-            forged_identity_headers_are_ignored,
-            one_trace_joins_the_api_server_and_us,
-            scrapes_are_traces_of_their_own,
+            checks::healthz_answers_the_agreed_text,
+            checks::the_api_service_is_available_with_verified_tls,
+            checks::nodes_hold_every_node_with_the_right_numbers,
+            checks::pods_hold_every_pod_with_the_right_numbers,
+            checks::kubectl_top_works,
+            checks::the_commands_of_the_readme_work,
+            checks::an_unprivileged_user_gets_403,
+            checks::no_credentials_get_401,
+            checks::forged_identity_headers_are_ignored,
+            checks::one_trace_joins_the_api_server_and_us,
+            checks::scrapes_are_traces_of_their_own,
+            discovery::kubectl_explains_every_kind_of_every_group,
+            discovery::kubectl_lists_our_resources_and_versions,
+            discovery::the_aggregator_publishes_our_openapi,
         ]
     );
     let conclusion = libtest_mimic::run(&arguments, trials);

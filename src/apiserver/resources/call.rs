@@ -6,7 +6,7 @@ use http::header;
 
 use crate::apiserver::content::Content;
 use crate::apiserver::filters::InFlight;
-use crate::apiserver::groups::{ApiGroup, ResourceType};
+use crate::apiserver::groups::{ApiVersion, ResourceType};
 use crate::apiserver::list_options::{ListOptions, is_pretty};
 use crate::apiserver::negotiate::{JSON, accepts_json};
 use crate::apiserver::resources::join::Moment;
@@ -21,7 +21,7 @@ const OBJECT_CAPACITY_BYTES: usize = 1 << 10;
 /// What is asked for, and of what the answer is made.
 pub(super) struct Call<'a> {
     pub(super) content: &'a Content,
-    pub(super) group: &'a ApiGroup,
+    pub(super) group: &'a ApiVersion,
     pub(super) resource: &'a ResourceRequest,
     pub(super) moment: Moment,
     query: &'a str,

@@ -18,6 +18,7 @@ use crate::apiserver::authz::{Authorize, AuthzError, Decision};
 use crate::apiserver::resources::world::{World, at};
 use crate::apiserver::{Api, ConnectionId, Limits, Metrics, Peer, RequestInfo, router};
 use crate::clock::{Clock, ClockHand};
+use crate::config::ApiGroups;
 use crate::readiness::{Heartbeat, Readiness};
 use crate::telemetry::Exposition;
 
@@ -81,8 +82,19 @@ impl Server {
         Self::limited(world, 400)
     }
 
-    /// A server that answers so many requests for resources at once, 31 s after the world began.
+    /// A server of an empty cluster.
+    pub(super) fn empty() -> Self {
+        Self::over(&World::with(vec![], vec![]))
+    }
+
+    /// A server that answers so many requests for resources at once.
     pub(super) fn limited(world: &World, requests_in_flight: usize) -> Self {
+        let groups = ApiGroups { own: Some("custom.example.com".to_owned()), metrics: true };
+        Self::serving(world, groups, requests_in_flight)
+    }
+
+    /// A server of these groups, 31 s after the world began.
+    pub(super) fn serving(world: &World, groups: ApiGroups, requests_in_flight: usize) -> Self {
         let (clock, hand) = Clock::manual(at(31.0));
         let mut metrics = None;
         let exposition = Arc::new(Exposition::new(|registry| metrics = Some(Metrics::register(registry))));
@@ -94,7 +106,7 @@ impl Server {
             heartbeat: Heartbeat::new(clock.clone()),
             clock,
             exposition: Arc::clone(&exposition),
-            group: "custom.example.com".to_owned(),
+            groups,
             resolution: Duration::from_secs(15),
             max_sample_age: Duration::from_mins(2),
         };
