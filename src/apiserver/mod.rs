@@ -31,6 +31,7 @@ mod list_options;
 mod metrics;
 mod negotiate;
 mod openapi;
+mod protobuf;
 mod resources;
 mod router;
 mod status;

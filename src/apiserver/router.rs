@@ -149,4 +149,6 @@ mod schema;
 #[cfg(test)]
 pub(super) mod server;
 #[cfg(test)]
+mod statuses;
+#[cfg(test)]
 mod tests;

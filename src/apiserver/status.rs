@@ -4,14 +4,20 @@
 //! by way of [`PrivateCause`]. Messages are those that Kubernetes clients know, since many of them
 //! are shown to people as they are.
 
+mod encoding;
+
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use crate::apiserver::authn::{AuthnError, User};
 use crate::apiserver::authz::AuthzError;
+use crate::apiserver::negotiate::JSON;
 use crate::apiserver::{RequestInfo, ResourceRequest};
 use crate::telemetry::causes;
+use encoding::Told;
+pub(crate) use encoding::encoded;
 
 /// An answer that is not the one asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -220,15 +226,17 @@ impl IntoResponse for Status {
             details: self.details.as_deref(),
             code: self.code.as_u16(),
         };
-        let mut body = serde_json::to_vec(&document).unwrap_or_default();
-        body.push(b'\n');
-        let mut response = (self.code, [(header::CONTENT_TYPE, "application/json")], body).into_response();
+        let mut json = serde_json::to_vec(&document).unwrap_or_default();
+        json.push(b'\n');
+        let json = Bytes::from(json);
+        let mut response = (self.code, [(header::CONTENT_TYPE, JSON)], json.clone()).into_response();
         if let Some(seconds) = self.details.as_ref().and_then(|details| details.retry_after_seconds) {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some(private) = self.private {
-            response.extensions_mut().insert(PrivateCause(private));
+        if let Some(private) = &self.private {
+            response.extensions_mut().insert(PrivateCause(private.clone()));
         }
+        response.extensions_mut().insert(Told { status: self, json });
         response
     }
 }

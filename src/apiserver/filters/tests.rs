@@ -29,6 +29,7 @@ use crate::apiserver::authn::{Authenticate, AuthnError, User, Via};
 use crate::apiserver::authz::{Authorize, AuthzError, Decision};
 use crate::apiserver::groups::Groups;
 use crate::apiserver::{CloseConnection, ConnectionId, Metrics, Peer, RequestInfo};
+use crate::config::ApiGroups;
 use crate::telemetry::Exposition;
 
 const NODES: &str = "/apis/metrics.k8s.io/v1beta1/nodes";
@@ -84,7 +85,7 @@ impl Door {
         let exposition = Exposition::new(|registry| metrics = Some(Metrics::register(registry)));
         let authenticator = Arc::new(Named::default());
         let limits = Limits { requests_in_flight, request_timeout: LONGEST };
-        let groups = Groups::new("custom.example.com");
+        let groups = Groups::new(&ApiGroups { own: None, metrics: true });
         let chain =
             Chain::new(Arc::clone(&authenticator) as Arc<_>, Arc::new(Anybody), limits, metrics.unwrap(), groups);
         let router = Router::new()

@@ -57,10 +57,15 @@ pub(super) fn times(json: &mut Json, time: UnixMillis, window: Duration) {
 /// `freshness`, in our own group alone.
 pub(super) fn freshness(json: &mut Json, dialect: Dialect, freshness: Freshness) {
     if dialect == Dialect::Own {
-        json.key("freshness").string(match freshness {
-            Freshness::Fresh => "Fresh",
-            Freshness::Stale => "Stale",
-        });
+        json.key("freshness").string(freshness_word(freshness));
+    }
+}
+
+/// The value of `freshness`.
+pub(super) const fn freshness_word(freshness: Freshness) -> &'static str {
+    match freshness {
+        Freshness::Fresh => "Fresh",
+        Freshness::Stale => "Stale",
     }
 }
 

@@ -112,6 +112,13 @@ impl Json {
         self.needs_comma = true;
     }
 
+    /// No value.
+    pub(crate) fn null(&mut self) {
+        self.separate();
+        self.out.put_slice(b"null");
+        self.needs_comma = true;
+    }
+
     /// A point in time.
     pub(crate) fn time(&mut self, time: UnixMillis) {
         self.plain(time);
@@ -199,6 +206,7 @@ mod tests {
             json.key("empty").object(|_| {});
             json.key("list").array(|json| {
                 json.number(1);
+                json.null();
                 json.plain("100m");
                 json.array(|_| {});
                 json.object(|json| json.member("a\"b", "c\\\n:,{"));
@@ -212,7 +220,7 @@ mod tests {
     fn what_is_written_reads_back() {
         let value: serde_json::Value = serde_json::from_slice(&sample()).unwrap();
         let expected = serde_json::json!({
-            "kind": "A", "empty": {}, "list": [1, "100m", [], {"a\"b": "c\\\n:,{"}], "last": u64::MAX,
+            "kind": "A", "empty": {}, "list": [1, null, "100m", [], {"a\"b": "c\\\n:,{"}], "last": u64::MAX,
         });
         assert_eq!(value, expected);
     }

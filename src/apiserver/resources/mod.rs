@@ -19,7 +19,13 @@ mod list;
 pub(crate) mod node_scrapes;
 pub(crate) mod nodes;
 pub(crate) mod pods;
+mod proto;
+#[cfg(test)]
+pub(crate) mod published;
+mod table;
 #[cfg(test)]
 pub(crate) mod world;
+pub(crate) mod yaml;
 
 pub(crate) use join::{Ages, Moment};
+pub(crate) use json::indent;

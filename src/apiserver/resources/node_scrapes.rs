@@ -109,7 +109,8 @@ fn write_record(json: &mut Json, record: &NodeRecord) {
     }
 }
 
-fn refused_lines(rejected: &Rejected) -> Option<String> {
+/// What was wrong with an otherwise good body.
+pub(super) fn refused_lines(rejected: &Rejected) -> Option<String> {
     let (line, reason) = rejected.first?;
     Some(format!("{} lines were refused; line {line} {reason}", rejected.count))
 }

@@ -70,7 +70,7 @@ impl Authorize for NotMallory {
     }
 }
 
-pub(in crate::apiserver) struct Server {
+pub(crate) struct Server {
     router: Router,
     pub(super) hand: ClockHand,
     pub(super) readiness: Readiness,
@@ -78,7 +78,7 @@ pub(in crate::apiserver) struct Server {
 }
 
 impl Server {
-    pub(in crate::apiserver) fn over(world: &World) -> Self {
+    pub(crate) fn over(world: &World) -> Self {
         Self::limited(world, 400)
     }
 
@@ -141,7 +141,7 @@ impl Server {
     }
 
     /// The body of a good answer that is a document.
-    pub(super) async fn document(&self, uri: &str) -> serde_json::Value {
+    pub(crate) async fn document(&self, uri: &str) -> serde_json::Value {
         let (code, body) = self.get(uri).await;
         assert_eq!(code, 200, "{uri}: {body}");
         serde_json::from_str(&body).unwrap()
