@@ -119,28 +119,41 @@ fn faults_of_proof(rule: &Rule, known: &BTreeSet<String>) -> Vec<String> {
     if tests.is_empty() {
         return vec![format!("{number} has no test and no reason")];
     }
-    tests.into_iter().filter(|test| !known.contains(*test)).map(|test| format!("{number}: no test {test}")).collect()
+    let gone = tests.into_iter().filter(|test| !known.contains(*test));
+    gone.map(|test| {
+        let name = test.rsplit("::").next().unwrap_or(test);
+        let elsewhere = known.iter().find(|known| known.ends_with(&format!("::{name}")));
+        format!("{number}: no test {test}; one of this name: {}", elsewhere.map_or("none", |known| known))
+    })
+    .collect()
 }
 
-/// Every test of the repository, as `path::name`.
+/// Every test of the repository, as `path::name`: functions marked as tests, and those that the
+/// end-to-end suite lists as trials.
 fn known_tests() -> BTreeSet<String> {
     let mut known = BTreeSet::new();
     let trials = repository::read("tests/e2e/main.rs");
-    for (folder, (file, text)) in ["src", "tests"]
-        .into_iter()
-        .flat_map(|folder| repository::files(folder, "rs").into_iter().map(move |file| (folder, file)))
-    {
-        let mut is_test = false;
-        for line in text.lines().map(str::trim) {
-            let name = line.split_once("fn ").and_then(|(_, rest)| rest.split_once('(')).map(|(name, _)| name);
-            let is_trial = |name: &str| file.starts_with("e2e/") && trials.contains(&format!("    {name},\n"));
-            if let Some(name) = name.filter(|name| is_test || is_trial(name)) {
-                known.insert(format!("{folder}/{file}::{name}"));
-            }
-            is_test = line.starts_with("#[test]")
-                || line.starts_with("#[tokio::test")
-                || (is_test && (line.starts_with("#[") || line.starts_with("//")));
+    for folder in ["src", "tests"] {
+        for (file, text) in repository::files(folder, "rs") {
+            let room = file.strip_prefix("e2e/").map(|file| file.trim_end_matches(".rs"));
+            let is_trial = |name: &str| room.is_some_and(|room| trials.contains(&format!(" {room}::{name},")));
+            let names = functions(&text).into_iter().filter(|(name, is_test)| *is_test || is_trial(name));
+            known.extend(names.map(|(name, _)| format!("{folder}/{file}::{name}")));
         }
     }
     known
+}
+
+/// The functions of a file, and whether each is marked as a test.
+fn functions(text: &str) -> Vec<(&str, bool)> {
+    let mut functions = Vec::new();
+    let mut is_test = false;
+    for line in text.lines().map(str::trim) {
+        let name = line.split_once("fn ").and_then(|(_, rest)| rest.split_once('(')).map(|(name, _)| name);
+        functions.extend(name.map(|name| (name, is_test)));
+        let is_marked = line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+        // Further attributes and comments may stand between the mark and the function.
+        is_test = is_marked || (is_test && (line.starts_with("#[") || line.starts_with("//")));
+    }
+    functions
 }

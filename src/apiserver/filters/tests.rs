@@ -85,8 +85,7 @@ impl Door {
         let exposition = Exposition::new(|registry| metrics = Some(Metrics::register(registry)));
         let authenticator = Arc::new(Named::default());
         let limits = Limits { requests_in_flight, request_timeout: LONGEST };
-        let served = ApiGroups { own: Some("custom.example.com".to_owned()), metrics: true };
-        let groups = Groups::new(&served);
+        let groups = Groups::new(&ApiGroups { own: None, metrics: true });
         let chain =
             Chain::new(Arc::clone(&authenticator) as Arc<_>, Arc::new(Anybody), limits, metrics.unwrap(), groups);
         let router = Router::new()
