@@ -141,6 +141,8 @@ async fn own_healthz(State(content): Shared) -> Result<Response, Status> {
 #[cfg(test)]
 mod described;
 #[cfg(test)]
+mod discovered;
+#[cfg(test)]
 mod observed;
 #[cfg(test)]
 mod schema;

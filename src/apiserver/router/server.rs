@@ -82,6 +82,11 @@ impl Server {
         Self::limited(world, 400)
     }
 
+    /// A server of an empty cluster.
+    pub(super) fn empty() -> Self {
+        Self::over(&World::with(vec![], vec![]))
+    }
+
     /// A server that answers so many requests for resources at once.
     pub(super) fn limited(world: &World, requests_in_flight: usize) -> Self {
         let groups = ApiGroups { own: Some("custom.example.com".to_owned()), metrics: true };
