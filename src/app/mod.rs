@@ -14,21 +14,29 @@ use axum::Router;
 use rustls::ServerConfig;
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::apiserver::authn::{self, Authenticator, LiveTrust};
 use crate::apiserver::authz::{self, Authorizer};
 use crate::apiserver::certificates::{FileCertificates, OwnCertificates};
 use crate::apiserver::tls::{self, ServingCertificate};
-use crate::apiserver::{self, Api, Limits, Listener, ListenerMetrics, ReviewMetrics};
+use crate::apiserver::{self, Api, Limits, Listener, ListenerMetrics, Moments, ReviewMetrics, Tag};
 use crate::app::tasks::Tasks;
 use crate::clock::Clock;
 use crate::cluster::selector::{LabelSelector, SelectorError};
+use crate::cluster::watch::Signs;
 use crate::cluster::{self, Cluster};
 use crate::config::{self, Settings};
 use crate::readiness::{Heartbeat, Readiness};
+use crate::revision::Revisions;
 use crate::scrape::{KubeletAccess, Scraper};
 use crate::store::Store;
 use crate::telemetry::{Exposition, Registry};
+
+/// Told by `/readyz?verbose`, while we are ready all the same.
+const NODES_LOST: &str = "the watch of nodes is lost; the nodes last known are served";
+/// As for nodes.
+const PODS_LOST: &str = "the watch of pods is lost; the pods last known are served";
 
 /// Everything built, the port bound, nothing running.
 pub struct App {
@@ -38,6 +46,10 @@ pub struct App {
     heartbeat: Heartbeat,
     client: kube::Client,
     cluster: Arc<Cluster>,
+    moments: Arc<Moments>,
+    /// Cancelled when no more requests are taken.
+    closing: CancellationToken,
+    cluster_metrics: cluster::Metrics,
     node_selector: LabelSelector,
     scraper: Scraper,
     trust: Trust,
@@ -101,30 +113,38 @@ impl App {
             .with_context(|| format!("cannot bind {}:{}", settings.serving.address, settings.serving.port))?;
         let config = kubernetes::config(settings.kubeconfig.as_deref()).await?;
         let client = kubernetes::client(config.clone())?;
-        let cluster = Arc::new(Cluster::default());
-        // Revisions grow over restarts, so that none is ever used for two states.
-        let store = Arc::new(Store::new(u64::try_from(clock.now().0).unwrap_or_default()));
+        // Changes are fewer than milliseconds, so that versions grow over restarts too.
+        let revisions = Revisions::after(u64::try_from(clock.now().0).unwrap_or_default());
+        let cluster = Arc::new(Cluster::new(revisions.clone()));
+        let store = Arc::new(Store::new(revisions.clone()));
         let (mut metrics, mut scraper) = (None, None);
         let exposition = Exposition::new(|registry| {
-            metrics = Some(DoorMetrics::register(registry));
+            metrics = Some((DoorMetrics::register(registry), cluster::Metrics::register(registry)));
             scraper = Some(KubeletAccess::from_config(&config).and_then(|access| {
                 let (cluster, store, clock) = (Arc::clone(&cluster), Arc::clone(&store), clock.clone());
                 Scraper::build(&settings.scraping, settings.max_sample_age, access, cluster, store, clock, registry)
             }));
         });
-        let (metrics, scraper) = metrics.zip(scraper).context("the registry was not filled")?;
+        let ((metrics, cluster_metrics), scraper) = metrics.zip(scraper).context("the registry was not filled")?;
         let readiness = Readiness::default();
         let heartbeat = Heartbeat::new(clock.clone());
+        let tag = Tag::from_random(Uuid::new_v4().as_u64_pair().1);
+        let moments = Arc::new(Moments::new(
+            (Arc::clone(&cluster), store),
+            clock.clone(),
+            (revisions, tag),
+            settings.scraping.resolution,
+            settings.max_sample_age,
+        ));
+        let closing = CancellationToken::new();
         let api = Api {
-            cluster: Arc::clone(&cluster),
-            store,
+            moments: Arc::clone(&moments),
             clock: clock.clone(),
             readiness: readiness.clone(),
             heartbeat: heartbeat.clone(),
             exposition: Arc::new(exposition),
+            closing: closing.clone(),
             groups: settings.api_groups.clone(),
-            resolution: settings.scraping.resolution,
-            max_sample_age: settings.max_sample_age,
         };
         let serving = Arc::new(ServingCertificate::default());
         let certificates = Certificates::of(&settings, &client, &clock, &serving).await?;
@@ -132,13 +152,16 @@ impl App {
         Ok(Self {
             address: listener.local_addr()?,
             node_selector,
-            door: Door::build(listener, serving, api, &settings, &trust, &client, metrics).await?,
+            door: Door::build(listener, serving, api, &settings, &trust, (&client, clock), metrics).await?,
             shutdown: settings.shutdown,
             scraper: scraper?,
             readiness,
             heartbeat,
             client,
             cluster,
+            moments,
+            closing,
+            cluster_metrics,
             trust,
             certificates,
         })
@@ -154,17 +177,24 @@ impl App {
     /// # Errors
     /// When a task ends that should not.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
-        let (closing, ending) = (CancellationToken::new(), CancellationToken::new());
+        let (closing, ending) = (self.closing, CancellationToken::new());
         let mut background = Tasks::default();
         let mut serving = Tasks::default();
         let latch = |name, waiting_for| self.readiness.latch(name, waiting_for);
-        let (nodes, pods) = (latch("node-sync", "nodes are being listed"), latch("pod-sync", "pods are being listed"));
+        let signs = |(check, waiting_for), lost, resource| Signs {
+            latch: latch(check, waiting_for),
+            lost: self.readiness.notice(lost),
+            up: self.cluster_metrics.up(resource),
+        };
+        let nodes = signs(("node-sync", "nodes are being listed"), NODES_LOST, "nodes");
+        let pods = signs(("pod-sync", "pods are being listed"), PODS_LOST, "pods");
         let trust = latch("authentication-sync", "the authentication settings of the cluster are being read");
         let first_round = latch("first-scrape", "the kubelets are being asked for the first time");
         let watch = cluster::watch::run(self.cluster, self.client, self.node_selector, nodes, pods, ending.clone());
         background.spawn("watch of nodes and pods", watch);
         background.spawn("watch of authentication settings", self.trust.follow(trust, ending.clone()));
         background.spawn("scraper", self.scraper.run(self.heartbeat, first_round, ending.clone()));
+        background.spawn("kept moments", self.moments.run(ending.clone()));
         let certificate = latch("serving-certificate", "the serving certificate is being fetched");
         background.spawn("serving certificate", self.certificates.keep(certificate, ending.clone()));
         serving.spawn("listener", self.door.serve(self.shutdown.drain, closing.clone()));
@@ -244,10 +274,10 @@ impl Door {
         api: Api,
         settings: &Settings,
         trust: &Trust,
-        client: &kube::Client,
+        (client, clock): (&kube::Client, Clock),
         metrics: DoorMetrics,
     ) -> anyhow::Result<Self> {
-        let (live, clock) = (trust.live.clone(), api.clock.clone());
+        let live = trust.live.clone();
         let authenticator =
             Authenticator::new(trust.client.clone(), &settings.authentication, live, clock, metrics.authn)
                 .context("no random key for the memory of tokens")?;

@@ -43,10 +43,15 @@ impl Process {
         self.child.try_wait().ok().flatten()
     }
 
-    /// Sends SIGTERM and waits; the exit status, or an error if it takes longer than `limit`.
-    pub(crate) fn stop(&mut self, limit: Duration) -> Result<ExitStatus, String> {
+    /// Sends SIGTERM.
+    pub(crate) fn terminate(&self) {
         let id = self.child.id().to_string();
         let _ = Command::new("kill").args(["-TERM", &id]).stderr(Stdio::null()).status();
+    }
+
+    /// Sends SIGTERM and waits; the exit status, or an error if it takes longer than `limit`.
+    pub(crate) fn stop(&mut self, limit: Duration) -> Result<ExitStatus, String> {
+        self.terminate();
         let deadline = Instant::now() + limit;
         while Instant::now() < deadline {
             match self.child.try_wait() {
