@@ -106,7 +106,8 @@ async fn an_expired_page_says_how_to_go_on_with_what_there_is_now() {
 #[tokio::test]
 async fn pages_go_through_selectors_namespaces_and_every_encoding() {
     let server = Server::over(&shops(5));
-    let selected = format!("{METRICS}/namespaces/shop/pods?labelSelector=app%3Dweb&fieldSelector=metadata.name!%3Dp001");
+    let selected =
+        format!("{METRICS}/namespaces/shop/pods?labelSelector=app%3Dweb&fieldSelector=metadata.name!%3Dp001");
     let page = server.document(&format!("{selected}&limit=2")).await;
     assert_eq!(names(&page), ["p000", "p002"]);
     let token = page["metadata"]["continue"].as_str().unwrap();
@@ -127,7 +128,8 @@ async fn a_list_of_a_version_is_of_that_very_moment() {
     let version = first["metadata"]["resourceVersion"].as_str().unwrap();
     world.cluster.delete::<crate::cluster::Pod>(&PodKey::new("shop", "p001"));
     server.hand.advance(std::time::Duration::from_secs(1));
-    let list = async |query: &str| names(&server.document(&format!("{METRICS}/pods?resourceVersion={version}{query}")).await);
+    let list =
+        async |query: &str| names(&server.document(&format!("{METRICS}/pods?resourceVersion={version}{query}")).await);
     assert_eq!(list("&resourceVersionMatch=Exact").await.len(), 2);
     assert_eq!(list("&limit=500").await.len(), 2, "as before there was a choice");
     assert_eq!(list("").await.len(), 1, "anything that is not older");
@@ -148,9 +150,21 @@ async fn every_encoding_of_a_list_tells_the_same() {
             assert_eq!(yaml, json, "{path}");
             let (content_type, bytes) = accepting(&server, &path, PROTOBUF).await;
             assert_eq!(content_type, PROTOBUF);
-            assert_eq!(published.document(&bytes), json, "{path}");
+            assert_eq!(published.document(&bytes), without_empty_usage(json), "{path}");
         }
     }
+}
+
+/// A map without entries and no map are the same in protobuf.
+fn without_empty_usage(mut list: Value) -> Value {
+    for item in list["items"].as_array_mut().unwrap() {
+        for container in item.get_mut("containers").and_then(Value::as_array_mut).into_iter().flatten() {
+            if container["usage"] == serde_json::json!({}) {
+                container.as_object_mut().unwrap().remove("usage");
+            }
+        }
+    }
+    list
 }
 
 #[tokio::test]
