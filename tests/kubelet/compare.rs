@@ -8,10 +8,9 @@ use crate::truth::Run;
 /// CPU may differ by this share; below a thousandth of a core by that thousandth.
 const CPU_TOLERANCE: f64 = 0.05;
 const CPU_FLOOR_NANOCORES: f64 = 1e6;
-/// The loads burn once in each such time and the truth is read as often, so each end of a window is
-/// known to no better than that. It outweighs the share above in windows of less than 4 s, which a
-/// container just started has.
-const TRUTH_STEP_MS: f64 = 100.0;
+/// Samples closer than this keep their base, so that a shorter window of a young run can begin at
+/// its start only.
+const STEADY_WINDOW_MS: i64 = 5000;
 /// Memory may differ by this share; small containers by a few pages, which come and go in between.
 const MEMORY_TOLERANCE: f64 = 0.02;
 const MEMORY_FLOOR_BYTES: f64 = 192.0 * 1024.0;
@@ -21,6 +20,10 @@ const MEMORY_FLOOR_BYTES: f64 = 192.0 * 1024.0;
 pub(crate) struct Verdict {
     /// Distinct answers compared.
     pub(crate) answers: u32,
+    /// Of these, first windows after a start.
+    pub(crate) first_windows: u32,
+    /// The shortest window compared, in milliseconds.
+    pub(crate) shortest_window: Option<i64>,
     /// Greatest difference of CPU, as a share of the truth.
     pub(crate) worst_cpu: f64,
     /// Greatest difference of memory, as a share of the truth.
@@ -33,12 +36,16 @@ pub(crate) struct Verdict {
 
 /// Compares each distinct answer about each container with the run it came from.
 pub(crate) fn values(looks: &[Look], runs: &[Run]) -> BTreeMap<String, Verdict> {
+    let names: BTreeMap<&str, &str> =
+        looks.iter().flat_map(|look| &look.ids).map(|(id, name)| (id.as_str(), name.as_str())).collect();
     let mut verdicts: BTreeMap<String, Verdict> = BTreeMap::new();
     let mut before: BTreeMap<&str, &Served> = BTreeMap::new();
     for look in looks {
         for (name, served) in &look.containers {
-            if before.insert(name, served) != Some(served) && !served.by_kubelet {
-                let run = runs.iter().find(|run| run.name == *name && run.covers(served.timestamp));
+            if before.insert(name, served) != Some(served) {
+                let run = runs.iter().find(|run| {
+                    names.get(run.id.as_str()).is_some_and(|of| of == name) && run.covers(served.timestamp)
+                });
                 if let Some(run) = run {
                     judge(verdicts.entry(name.clone()).or_default(), served, run);
                 }
@@ -49,16 +56,29 @@ pub(crate) fn values(looks: &[Look], runs: &[Run]) -> BTreeMap<String, Verdict> 
 }
 
 /// A served timestamp has whole seconds, so the true one may be up to a second later; the truth is
-/// what the control group counted over any window of that second.
+/// what the control group counted over any window of that second. Of a window that fits the run's
+/// start to the millisecond, the truth is one number.
 fn judge(verdict: &mut Verdict, served: &Served, run: &Run) {
-    let Some(rates) = run.rates(served.timestamp - served.window, served.window) else { return };
+    let from_start = run.start + served.window;
+    let is_first =
+        served.window < STEADY_WINDOW_MS && (served.timestamp..served.timestamp + 1000).contains(&from_start);
+    if served.timestamp + 1000 < from_start {
+        verdict.faults.push(format!("a window that begins before the run, {} ms ({served:?})", run.start));
+    }
+    let rates = if is_first {
+        run.rate_from_start(from_start).map(|rate| (rate, rate))
+    } else {
+        run.rates(served.timestamp, served.window)
+    };
+    let Some(rates) = rates else { return };
     let Some((least, most)) = run.working_set_around(served.timestamp) else { return };
     let rate = served.cpu.clamp(rates.0, rates.1);
     verdict.answers += 1;
+    verdict.first_windows += u32::from(is_first);
+    verdict.shortest_window = Some(verdict.shortest_window.map_or(served.window, |least| least.min(served.window)));
     verdict.last_cpu = (rate / 1e6, served.cpu / 1e6);
     let cpu_error = (served.cpu - rate).abs();
-    let ends = rate * 2.0 * TRUTH_STEP_MS / served.window as f64;
-    if cpu_error > (rate * CPU_TOLERANCE).max(ends).max(CPU_FLOOR_NANOCORES) {
+    if cpu_error > (rate * CPU_TOLERANCE).max(CPU_FLOOR_NANOCORES) {
         verdict.faults.push(format!("CPU {:.2} m served, {:.2} m true ({served:?})", served.cpu / 1e6, rate / 1e6));
     }
     let nearest = served.memory.clamp(least as f64, most as f64);

@@ -12,6 +12,7 @@ use crate::now_ms;
 const PERIOD: Duration = Duration::from_millis(500);
 
 /// One look at all pods.
+#[derive(Default)]
 pub(crate) struct Look {
     /// Unix milliseconds when the answer was complete.
     pub(crate) at: i64,
@@ -21,6 +22,8 @@ pub(crate) struct Look {
     pub(crate) running: BTreeMap<String, i64>,
     /// Runs that are over: start and end, by `pod/container`.
     pub(crate) ended: BTreeMap<String, (i64, i64)>,
+    /// `pod/container` by the runtime's id, of present and past runs.
+    pub(crate) ids: BTreeMap<String, String>,
 }
 
 /// Usage of one container as served.
@@ -54,7 +57,7 @@ pub(crate) async fn watch(client: &kube::Client, span: Duration) -> Result<Vec<L
 pub(crate) async fn look(client: &kube::Client) -> Result<Look, String> {
     let core = json(client, "/api/v1/namespaces/work/pods").await?;
     let usage = json(client, "/apis/custom.example.com/v1/namespaces/work/pods").await?;
-    let mut look = Look { at: now_ms(), containers: BTreeMap::new(), running: BTreeMap::new(), ended: BTreeMap::new() };
+    let mut look = Look { at: now_ms(), ..Look::default() };
     for pod in items(&usage) {
         for container in pod["containers"].as_array().into_iter().flatten() {
             if let Some(served) = served(container) {
@@ -68,7 +71,9 @@ pub(crate) async fn look(client: &kube::Client) -> Result<Look, String> {
             if let Some(start) = time(&status["state"]["running"]["startedAt"]) {
                 look.running.insert(name(pod, status), start);
             }
+            look.ids.extend(id(status).map(|id| (id, name(pod, status))));
             for over in [&status["state"]["terminated"], &status["lastState"]["terminated"]] {
+                look.ids.extend(id(over).map(|id| (id, name(pod, status))));
                 if let (Some(start), Some(end)) = (time(&over["startedAt"]), time(&over["finishedAt"])) {
                     look.ended.insert(name(pod, status), (start, end));
                 }
@@ -102,6 +107,11 @@ fn items(list: &Value) -> impl Iterator<Item = &Value> {
 fn name(pod: &Value, container: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     format!("{}/{}", text(&pod["metadata"]["name"]), text(&container["name"]))
+}
+
+/// A status tells the runtime as well: `containerd://ID`.
+fn id(status: &Value) -> Option<String> {
+    Some(status["containerID"].as_str()?.split_once("://")?.1.to_owned())
 }
 
 fn time(value: &Value) -> Option<i64> {
