@@ -11,6 +11,9 @@ const CPU_FLOOR_NANOCORES: f64 = 1e6;
 /// Samples closer than this keep their base, so that a shorter window of a young run can begin at
 /// its start only.
 const STEADY_WINDOW_MS: i64 = 5000;
+/// A container may be served without CPU for so long: its first second, which a start told in whole
+/// seconds makes two, and the gap between two extra scrapes of a node, 3 s.
+const LONGEST_BEGINNING_MS: i64 = 5000;
 /// Memory may differ by this share; small containers by a few pages, which come and go in between.
 const MEMORY_TOLERANCE: f64 = 0.02;
 const MEMORY_FLOOR_BYTES: f64 = 192.0 * 1024.0;
@@ -140,7 +143,7 @@ pub(crate) fn presence(looks: &[Look]) -> BTreeMap<String, Presence> {
         let mut count = Presence { running: 0, served: 0, alive: 0, served_alive: 0 };
         let before = std::iter::once(None).chain(looks.iter().map(Some));
         for (before, look) in before.zip(looks) {
-            let served = u32::from(look.containers.contains_key(name));
+            let served = u32::from(look.containers.contains_key(name) || is_beginning(look, name));
             let ran_before = before.is_some_and(|before| before.running.get(name) == look.running.get(name));
             if ran_before && look.running.contains_key(name) {
                 count.running += 1;
@@ -154,4 +157,10 @@ pub(crate) fn presence(looks: &[Look]) -> BTreeMap<String, Presence> {
         presence.insert(name.to_owned(), count);
     }
     presence
+}
+
+/// Whether it is served without CPU, just after its start.
+fn is_beginning(look: &Look, name: &str) -> bool {
+    let start = look.running.get(name);
+    look.beginning.contains(name) && start.is_some_and(|start| look.at - start < LONGEST_BEGINNING_MS)
 }

@@ -1,6 +1,6 @@
 //! What a user of the API sees, asked twice a second through the aggregator.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -18,6 +18,8 @@ pub(crate) struct Look {
     pub(crate) at: i64,
     /// Served containers by `pod/container`.
     pub(crate) containers: BTreeMap<String, Served>,
+    /// Containers served without CPU, since their first second is not over.
+    pub(crate) beginning: BTreeSet<String>,
     /// Start times (unix ms) of containers that the API server calls running.
     pub(crate) running: BTreeMap<String, i64>,
     /// Runs that are over: start and end, by `pod/container`.
@@ -62,6 +64,8 @@ pub(crate) async fn look(client: &kube::Client) -> Result<Look, String> {
         for container in pod["containers"].as_array().into_iter().flatten() {
             if let Some(served) = served(container) {
                 look.containers.insert(name(pod, container), served);
+            } else if container["reason"] == "AwaitingSecondSample" {
+                look.beginning.insert(name(pod, container));
             }
         }
     }
