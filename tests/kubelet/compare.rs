@@ -23,7 +23,9 @@ const MEMORY_FLOOR_BYTES: f64 = 192.0 * 1024.0;
 pub(crate) struct Verdict {
     /// Distinct answers compared.
     pub(crate) answers: u32,
-    /// Of these, first windows after a start.
+    /// Distinct answers whose truth was not seen.
+    pub(crate) unknown: u32,
+    /// Of those compared, first windows after a start.
     pub(crate) first_windows: u32,
     /// The shortest window compared, in milliseconds.
     pub(crate) shortest_window: Option<i64>,
@@ -49,8 +51,9 @@ pub(crate) fn values(looks: &[Look], runs: &[Run]) -> BTreeMap<String, Verdict> 
                 let run = runs.iter().find(|run| {
                     names.get(run.id.as_str()).is_some_and(|of| of == name) && run.covers(served.timestamp)
                 });
-                if let Some(run) = run {
-                    judge(verdicts.entry(name.clone()).or_default(), served, run);
+                let verdict = verdicts.entry(name.clone()).or_default();
+                if run.and_then(|run| judge(verdict, served, run)).is_none() {
+                    verdict.unknown += 1;
                 }
             }
         }
@@ -60,8 +63,8 @@ pub(crate) fn values(looks: &[Look], runs: &[Run]) -> BTreeMap<String, Verdict> 
 
 /// A served timestamp has whole seconds, so the true one may be up to a second later; the truth is
 /// what the control group counted over any window of that second. Of a window that fits the run's
-/// start to the millisecond, the truth is one number.
-fn judge(verdict: &mut Verdict, served: &Served, run: &Run) {
+/// start to the millisecond, the truth is one number. `None`: it is not known.
+fn judge(verdict: &mut Verdict, served: &Served, run: &Run) -> Option<()> {
     let from_start = run.start + served.window;
     let is_first =
         served.window < STEADY_WINDOW_MS && (served.timestamp..served.timestamp + 1000).contains(&from_start);
@@ -69,12 +72,11 @@ fn judge(verdict: &mut Verdict, served: &Served, run: &Run) {
         verdict.faults.push(format!("a window that begins before the run, {} ms ({served:?})", run.start));
     }
     let rates = if is_first {
-        run.rate_from_start(from_start).map(|rate| (rate, rate))
+        run.rate_from_start(from_start).map(|rate| (rate, rate))?
     } else {
-        run.rates(served.timestamp, served.window)
+        run.rates(served.timestamp, served.window)?
     };
-    let Some(rates) = rates else { return };
-    let Some((least, most)) = run.working_set_around(served.timestamp) else { return };
+    let (least, most) = run.working_set_around(served.timestamp)?;
     let rate = served.cpu.clamp(rates.0, rates.1);
     verdict.answers += 1;
     verdict.first_windows += u32::from(is_first);
@@ -93,6 +95,7 @@ fn judge(verdict: &mut Verdict, served: &Served, run: &Run) {
         verdict.worst_cpu = verdict.worst_cpu.max(cpu_error / rate);
     }
     verdict.worst_memory = verdict.worst_memory.max(memory_error / nearest.max(1.0));
+    Some(())
 }
 
 /// Timestamps that lie: in the future, too old, running backwards, or a window of nothing.

@@ -107,11 +107,12 @@ async fn judge(client: &kube::Client, sampler: truth::Sampler, started: Instant)
     let verdicts = compare::values(&looks, &sampler.finish());
     for (name, verdict) in &verdicts {
         println!(
-            "{name}: {} answers ({} first windows, the shortest {} ms), CPU {:.2} m true, {:.2} m served, \
+            "{name}: {} answers ({} first windows, the shortest {} ms; {} more of unknown truth), CPU {:.2} m true, {:.2} m served, \
              off by {:.2} % at worst; memory by {:.2} %",
             verdict.answers,
             verdict.first_windows,
             verdict.shortest_window.unwrap_or_default(),
+            verdict.unknown,
             verdict.last_cpu.0,
             verdict.last_cpu.1,
             verdict.worst_cpu * 100.0,
