@@ -121,7 +121,7 @@ mod recording {
     fn two_batches_make_usage() {
         let store = Fixture::with_pods(&["a", "b"]);
         let first = store.scrape(15.0, vec![row("b", "app", 10.0, 500), row("a", "app", 12.0, 0)]);
-        assert_eq!(first, Merged { awaiting_rate: true, new_runs: 2, too_old: 0, skipped: 0 });
+        assert_eq!(first, Merged { awaiting_rate: true, new_runs: 2, ..Merged::default() });
         assert_eq!(store.millicores("b", "app"), None);
         let second = store.scrape(30.0, vec![row("b", "app", 26.0, 1300), row("a", "app", 27.0, 0)]);
         assert_eq!(second, Merged::default());
@@ -245,6 +245,18 @@ mod carrying_over {
         store.scrape(15.0, vec![row("a", "app", 10.0, 0)]);
         store.scrape(30.0, vec![row("a", "app", 20.0, 0), row("a", "late", 20.0, 0)]);
         assert_eq!(store.record().pods()[0].first_reported, at(15.0));
+    }
+
+    #[test]
+    fn a_run_in_its_first_second_is_told_once_for_each_sample() {
+        let store = Fixture::with_pods(&["a"]);
+        let young = |seconds| {
+            let mut young = row("a", "app", seconds, 20);
+            young.reading.start = Some(at(10.0));
+            store.scrape(15.0, vec![young]).in_first_second
+        };
+        assert_eq!([10.4, 10.4, 10.9, 11.1].map(young), [true, false, true, false]);
+        assert!(store.millicores("a", "app").is_some());
     }
 
     #[test]
