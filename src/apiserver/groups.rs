@@ -30,7 +30,7 @@ pub(crate) struct ApiVersion {
 }
 
 /// How objects are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Dialect {
     /// The fields of `metrics.k8s.io` and ours: freshness, source, and why something is missing.
     Own,
@@ -54,7 +54,7 @@ pub(crate) struct ResourceType {
 }
 
 /// Verbs of usage, whichever group tells it.
-const USAGE_VERBS: &[&str] = &["get", "list"];
+const USAGE_VERBS: &[&str] = &["get", "list", "watch"];
 
 pub(crate) const NODES: ResourceType = ResourceType {
     plural: "nodes",

@@ -29,6 +29,7 @@ mod groups;
 mod health;
 mod list_options;
 mod metrics;
+mod moments;
 mod negotiate;
 mod openapi;
 mod protobuf;
@@ -40,6 +41,7 @@ mod version;
 pub use content::Api;
 pub use filters::Limits;
 pub use metrics::Metrics;
+pub use moments::{Moments, Tag};
 pub use router::router;
 
 pub(crate) use listener::CloseConnection;

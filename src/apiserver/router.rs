@@ -19,7 +19,7 @@ use crate::apiserver::filters::{self, Chain, Limits};
 use crate::apiserver::groups::{ApiVersion, Groups};
 use crate::apiserver::health::{self, Probe};
 use crate::apiserver::metrics::Metrics;
-use crate::apiserver::resources::{node_scrapes, nodes, pods};
+use crate::apiserver::resources::{NodeScrapes, Nodes, Pods, collection, object};
 use crate::apiserver::status::Status;
 
 type Shared = State<Arc<Content>>;
@@ -78,12 +78,12 @@ fn resource_routes(version: &ApiVersion) -> impl Iterator<Item = (String, Method
     version.resources.iter().flat_map(|resource| {
         resource.paths().into_iter().map(|path| {
             let handler = match (resource.plural, path.ends_with("{name}")) {
-                ("nodes", false) => get(nodes::list),
-                ("nodes", true) => get(nodes::get),
-                ("pods", false) => get(pods::list),
-                ("pods", true) => get(pods::get),
-                ("nodescrapes", false) => get(node_scrapes::list),
-                _ => get(node_scrapes::get),
+                ("nodes", false) => get(collection::<Nodes>),
+                ("nodes", true) => get(object::<Nodes>),
+                ("pods", false) => get(collection::<Pods>),
+                ("pods", true) => get(object::<Pods>),
+                ("nodescrapes", false) => get(collection::<NodeScrapes>),
+                _ => get(object::<NodeScrapes>),
             };
             (version.root() + &path, handler)
         })
@@ -143,11 +143,13 @@ mod described;
 #[cfg(test)]
 mod discovered;
 #[cfg(test)]
+mod lists;
+#[cfg(test)]
 mod observed;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]
-pub(super) mod server;
+pub(crate) mod server;
 #[cfg(test)]
 mod statuses;
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::clock::UnixMillis;
+use crate::revision::Revisions;
 use crate::usage::{
     Batch, ContainerName, Failure, NodeName, PodKey, Reading, Rejected, Row, Run, Scrape, Source, Uid, Usage,
 };
@@ -59,7 +60,8 @@ struct Fixture {
 
 impl Fixture {
     fn with_pods(names: &[&str]) -> Self {
-        let mut fixture = Self { store: Store::new(100), node: NodeName::from("n1"), pods: HashMap::new() };
+        let mut fixture =
+            Self { store: Store::new(Revisions::after(99)), node: NodeName::from("n1"), pods: HashMap::new() };
         for name in names {
             fixture.create(name, name);
         }
@@ -119,7 +121,7 @@ mod recording {
     fn two_batches_make_usage() {
         let store = Fixture::with_pods(&["a", "b"]);
         let first = store.scrape(15.0, vec![row("b", "app", 10.0, 500), row("a", "app", 12.0, 0)]);
-        assert_eq!(first, Merged { awaiting_rate: true, new_runs: 2, too_old: 0, skipped: 0 });
+        assert_eq!(first, Merged { awaiting_rate: true, new_runs: 2, ..Merged::default() });
         assert_eq!(store.millicores("b", "app"), None);
         let second = store.scrape(30.0, vec![row("b", "app", 26.0, 1300), row("a", "app", 27.0, 0)]);
         assert_eq!(second, Merged::default());
@@ -246,6 +248,18 @@ mod carrying_over {
     }
 
     #[test]
+    fn a_run_in_its_first_second_is_told_once_for_each_sample() {
+        let store = Fixture::with_pods(&["a"]);
+        let young = |seconds| {
+            let mut young = row("a", "app", seconds, 20);
+            young.reading.start = Some(at(10.0));
+            store.scrape(15.0, vec![young]).in_first_second
+        };
+        assert_eq!([10.4, 10.4, 10.9, 11.1].map(young), [true, false, true, false]);
+        assert!(store.millicores("a", "app").is_some());
+    }
+
+    #[test]
     fn a_steady_state_makes_no_new_names() {
         let store = Fixture::with_pods(&["a"]);
         store.scrape(15.0, vec![row("a", "app", 10.0, 0)]);
@@ -322,7 +336,7 @@ mod snapshots {
 
     #[test]
     fn writers_of_different_nodes_lose_nothing() {
-        let store = Store::new(0);
+        let store = Store::new(Revisions::after(0));
         std::thread::scope(|scope| {
             for writer in 0..4 {
                 let store = &store;
@@ -336,7 +350,7 @@ mod snapshots {
             }
         });
         let snapshot = store.snapshot();
-        assert_eq!(snapshot.revision(), 200);
+        assert_eq!(snapshot.revision(), 201, "one for the empty store, one for each record");
         assert!((0..4).all(|writer| snapshot.node(&NodeName::from(format!("{writer}-49").as_str())).is_some()));
     }
 }

@@ -8,9 +8,6 @@
 //!
 //! Pure: headers and query in, a choice or a 406 out. Nothing here writes an answer.
 
-#![expect(unused_imports, reason = "wired by the resources")]
-#![cfg_attr(not(test), expect(dead_code, reason = "wired by the resources"))]
-
 mod accept;
 mod accepted;
 mod discovery;

@@ -12,8 +12,6 @@
 //!
 //! Never decides what an object holds: JSON is the truth, and `resources::proto` says the same.
 
-#![cfg_attr(not(test), expect(dead_code, unused_imports, reason = "wired by the list writer"))]
-
 mod envelope;
 pub(crate) mod meta;
 pub(crate) mod metrics;

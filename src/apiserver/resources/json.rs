@@ -24,11 +24,6 @@ impl Json {
         Self { out: BytesMut::with_capacity(bytes), needs_comma: false }
     }
 
-    /// Bytes written and not yet taken.
-    pub(crate) fn len(&self) -> usize {
-        self.out.len()
-    }
-
     /// What was written since the last taking. The document goes on where it stands.
     pub(crate) fn take(&mut self) -> Bytes {
         self.out.split().freeze()
@@ -112,13 +107,6 @@ impl Json {
         self.needs_comma = true;
     }
 
-    /// No value.
-    pub(crate) fn null(&mut self) {
-        self.separate();
-        self.out.put_slice(b"null");
-        self.needs_comma = true;
-    }
-
     /// A point in time.
     pub(crate) fn time(&mut self, time: UnixMillis) {
         self.plain(time);
@@ -134,6 +122,29 @@ impl Json {
     /// A line's end after the document, as Kubernetes writes it.
     pub(crate) fn end_line(&mut self) {
         self.out.put_u8(b'\n');
+    }
+
+    /// No value.
+    pub(crate) fn null(&mut self) {
+        self.separate();
+        self.out.put_slice(b"null");
+        self.needs_comma = true;
+    }
+
+    /// Text that was written elsewhere.
+    pub(crate) fn raw(&mut self, text: &[u8]) {
+        self.out.put_slice(text);
+    }
+
+    /// What was written; another document may begin.
+    pub(crate) fn restart(&mut self) -> Bytes {
+        self.needs_comma = false;
+        self.take()
+    }
+
+    /// Where it is written to.
+    pub(crate) fn buffer(&mut self) -> &mut BytesMut {
+        &mut self.out
     }
 
     fn separate(&mut self) {

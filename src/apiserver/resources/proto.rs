@@ -1,7 +1,5 @@
 //! Objects as protobuf messages: what `fields` and the files named after resources write as JSON.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "wired by the list writer"))]
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 

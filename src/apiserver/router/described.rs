@@ -117,6 +117,40 @@ async fn every_path_is_described_and_answers_as_described() {
     assert!(routed.iter().all(|path| described.iter().any(|known| known == path)), "{described:?} {routed:?}");
 }
 
+#[tokio::test]
+async fn every_media_type_and_parameter_that_is_described_is_understood() {
+    let server = Server::over(&world());
+    for root in [OWN, METRICS[0], METRICS[1]] {
+        let document = server.document(&format!("/openapi/v3{root}")).await;
+        for (path, item) in document["paths"].as_object().unwrap() {
+            let name = if path.contains("/pods/") { "whole" } else { "node-a" };
+            let path = path.replace("{namespace}", "shop").replace("{name}", name);
+            let operation = &item["get"];
+            let media_types = operation["responses"]["200"]["content"].as_object().unwrap().keys();
+            for media_type in media_types.filter(|media_type| !media_type.contains(";stream=")) {
+                let answer = server.send(Request::get(&path).header("accept", media_type)).await;
+                assert_eq!(answer.status(), StatusCode::OK, "{path} as {media_type}");
+                assert_eq!(answer.headers()["content-type"], **media_type, "{path}");
+            }
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let name = parameter["name"].as_str().unwrap();
+                let code = server.get(&format!("{path}?{name}={}", misspelt(name))).await.0;
+                let is_checked = !["pretty", "watch", "allowWatchBookmarks"].contains(&name);
+                assert_eq!(code == 400 || code == 410 || code == 422, is_checked, "{path}?{name}: {code}");
+            }
+        }
+    }
+}
+
+/// A value that a server which knows the parameter refuses.
+fn misspelt(parameter: &str) -> &'static str {
+    match parameter {
+        // Every value means something.
+        "pretty" | "watch" | "allowWatchBookmarks" => "false",
+        _ => "%21%21,%3D",
+    }
+}
+
 /// Fields that no answer of these tests holds, and why.
 const UNSEEN: [(&str, &str); 2] = [
     ("ListMeta.continue", "only where a list is cut by limit"),

@@ -44,7 +44,7 @@ impl Status {
     /// The status as Kubernetes protobuf.
     pub(crate) fn envelope(&self) -> Vec<u8> {
         let message = meta::Status {
-            metadata: meta::ListMeta::default(),
+            metadata: meta::ListMeta { r#continue: self.r#continue.clone(), ..meta::ListMeta::default() },
             status: "Failure".to_owned(),
             message: self.message.clone(),
             reason: self.reason.to_owned(),

@@ -7,6 +7,7 @@ use super::*;
 use crate::clock::UnixMillis;
 use crate::cluster::{Node, Pod};
 use crate::readiness::Readiness;
+use crate::revision::Revisions;
 use crate::scrape::fixtures::{Behaviour, FakeKubelet, http, node, pod, resource_text, summary_json};
 use crate::usage::{PodKey, Source, Usage};
 
@@ -37,7 +38,7 @@ fn an_hour_ago() -> Arc<Mutex<UnixMillis>> {
 }
 
 fn scrape(kubelet: &FakeKubelet, settings: &Scraping, cluster: Arc<Cluster>) -> World {
-    let store = Arc::new(Store::new(0));
+    let store = Arc::new(Store::new(Revisions::after(0)));
     let mut registry = Registry::default();
     let parts = (Arc::clone(&cluster), Arc::clone(&store), Clock::system());
     let age = Duration::from_mins(2);

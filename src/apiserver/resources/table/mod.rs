@@ -4,8 +4,6 @@
 //! people: rounded, with one unit each, and `<unknown>` where there is no number. Who wants to
 //! reckon reads the objects.
 
-#![cfg_attr(not(test), allow(dead_code, unused_imports, reason = "wired by the list writer"))]
-
 mod cells;
 mod columns;
 mod text;
