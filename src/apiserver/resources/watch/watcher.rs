@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use crate::apiserver::filters::InFlight;
 use crate::apiserver::list_options::{Begin, Selection, WatchOptions};
 use crate::apiserver::moments::Moments;
 use crate::apiserver::resources::call::Call;
@@ -43,6 +44,8 @@ pub(super) struct Watcher<R> {
     deadline: Instant,
     out: BytesMut,
     resource: PhantomData<R>,
+    /// Its place among the watches under way.
+    _in_flight: InFlight,
 }
 
 /// Why a watch ends.
@@ -79,6 +82,7 @@ impl<R: Watched> Watcher<R> {
             deadline,
             out: BytesMut::new(),
             resource: PhantomData,
+            _in_flight: call.in_flight.clone(),
         }
     }
 
