@@ -43,6 +43,8 @@ pub(super) struct Watcher<R> {
     sender: mpsc::Sender<Option<Bytes>>,
     deadline: Instant,
     out: BytesMut,
+    /// Held to the end: watches at once have a limit.
+    _place: InFlight,
     resource: PhantomData<R>,
     /// Its place among the watches under way.
     _in_flight: InFlight,
@@ -81,6 +83,7 @@ impl<R: Watched> Watcher<R> {
             sender,
             deadline,
             out: BytesMut::new(),
+            _place: call.in_flight.clone(),
             resource: PhantomData,
             _in_flight: call.in_flight.clone(),
         }
