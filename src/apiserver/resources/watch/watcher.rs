@@ -46,8 +46,6 @@ pub(super) struct Watcher<R> {
     /// Held to the end: watches at once have a limit.
     _place: InFlight,
     resource: PhantomData<R>,
-    /// Its place among the watches under way.
-    _in_flight: InFlight,
 }
 
 /// Why a watch ends.
@@ -85,7 +83,6 @@ impl<R: Watched> Watcher<R> {
             out: BytesMut::new(),
             _place: call.in_flight.clone(),
             resource: PhantomData,
-            _in_flight: call.in_flight.clone(),
         }
     }
 
