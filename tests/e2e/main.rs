@@ -3,6 +3,7 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
+    clippy::cast_precision_loss,
     clippy::indexing_slicing,
     clippy::print_stdout,
     reason = "a suite that waits in real time and prints what it saw"
@@ -13,12 +14,14 @@ mod support;
 
 mod api;
 mod checks;
+mod controllers;
 mod environment;
+mod hollow_node;
 mod numbers;
+mod replicas;
 mod world;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Runtime;
@@ -26,11 +29,11 @@ use tokio::runtime::Runtime;
 use crate::environment::Environment;
 
 macro_rules! trials {
-    ($shared:expr, $lacking:expr, [$($check:ident),* $(,)?]) => {
+    ($shared:expr, $lacking:expr, [$($room:ident::$check:ident),* $(,)?]) => {
         vec![$({
             let shared: Option<Arc<Shared>> = $shared.clone();
             Trial::test(stringify!($check), move || match &shared {
-                Some(shared) => shared.run(|environment| checks::$check(environment)),
+                Some(shared) => shared.run(|environment| $room::$check(environment)),
                 None => Ok(()),
             })
             .with_ignored_flag($lacking)
@@ -66,17 +69,18 @@ fn main() {
         shared,
         lacking.is_some(),
         [
-            healthz_answers_the_agreed_text,
-            the_api_service_is_available_with_verified_tls,
-            nodes_hold_every_node_with_the_right_numbers,
-            pods_hold_every_pod_with_the_right_numbers,
-            kubectl_top_works,
-            the_commands_of_the_readme_work,
-            an_unprivileged_user_gets_403,
-            no_credentials_get_401,
-            forged_identity_headers_are_ignored,
-            one_trace_joins_the_api_server_and_us,
-            scrapes_are_traces_of_their_own,
+            checks::healthz_answers_the_agreed_text,
+            checks::the_api_service_is_available_with_verified_tls,
+            checks::nodes_hold_every_node_with_the_right_numbers,
+            checks::pods_hold_every_pod_with_the_right_numbers,
+            checks::kubectl_top_works,
+            checks::the_commands_of_the_readme_work,
+            checks::an_unprivileged_user_gets_403,
+            checks::no_credentials_get_401,
+            checks::forged_identity_headers_are_ignored,
+            checks::one_trace_joins_the_api_server_and_us,
+            checks::scrapes_are_traces_of_their_own,
+            controllers::the_autoscaler_scales_up_and_down_on_our_cpu,
         ]
     );
     let conclusion = libtest_mimic::run(&arguments, trials);
@@ -96,10 +100,8 @@ fn start(folder: &std::path::Path) -> Shared {
 }
 
 /// The server leaves cleanly on SIGTERM.
-fn stop(mut shared: Shared) -> Result<(), String> {
-    let status = shared.environment.server.process.stop(Duration::from_secs(30))?;
-    println!("the server left with {status}");
-    if status.success() { Ok(()) } else { Err(std::fs::read_to_string(&shared.environment.log).unwrap_or_default()) }
+fn stop(shared: Shared) -> Result<(), String> {
+    shared.runtime.block_on(shared.environment.replicas.stop(0))
 }
 
 fn fail(message: &str) -> ! {

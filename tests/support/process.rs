@@ -43,10 +43,20 @@ impl Process {
         self.child.try_wait().ok().flatten()
     }
 
+    /// Sends a signal by its name, such as `TERM`; to one that has ended, nothing.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let _ = Command::new("kill").args([&format!("-{name}"), &id]).stderr(Stdio::null()).status();
+    }
+
     /// Sends SIGTERM and waits; the exit status, or an error if it takes longer than `limit`.
     pub(crate) fn stop(&mut self, limit: Duration) -> Result<ExitStatus, String> {
-        let id = self.child.id().to_string();
-        let _ = Command::new("kill").args(["-TERM", &id]).stderr(Stdio::null()).status();
+        self.signal("TERM");
+        self.ended(limit)
+    }
+
+    /// Waits for its end; the exit status, or an error if it takes longer than `limit`.
+    pub(crate) fn ended(&mut self, limit: Duration) -> Result<ExitStatus, String> {
         let deadline = Instant::now() + limit;
         while Instant::now() < deadline {
             match self.child.try_wait() {
