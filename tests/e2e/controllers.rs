@@ -9,7 +9,7 @@ use crate::environment::{Environment, eventually};
 const NAMESPACE: &str = "autoscaled";
 const SCALE: &str = "/apis/autoscaling/v2/namespaces/autoscaled/horizontalpodautoscalers/web";
 /// Some rounds of ours and of the autoscaler's.
-const SCALED: Duration = Duration::from_secs(60);
+const SCALED: Duration = Duration::from_mins(1);
 
 type Checked = Result<(), String>;
 

@@ -81,9 +81,9 @@ impl Environment {
     async fn await_available(&mut self) -> Result<(), String> {
         for service in ["v1.custom.example.com", "v1beta1.metrics.k8s.io"] {
             let name = format!("apiservice/{service}");
-            self.kubectl.run(&["wait", &name, "--for=condition=Available", "--timeout=25s"]).map_err(|error| {
-                format!("{error}\n{}", self.replicas.logs())
-            })?;
+            self.kubectl
+                .run(&["wait", &name, "--for=condition=Available", "--timeout=25s"])
+                .map_err(|error| format!("{error}\n{}", self.replicas.logs()))?;
         }
         let service = self.admin.json(API_SERVICE).await?;
         let bundle = service["spec"]["caBundle"].as_str().ok_or("no caBundle")?;

@@ -80,8 +80,7 @@ impl HollowNode {
             "daemonEndpoints": {"kubeletEndpoint": {"Port": self.port}},
         }});
         api.patch(&format!("/api/v1/nodes/{NAME}/status"), &status).await?;
-        let (api, path, pods) =
-            (api.clone(), format!("/api/v1/namespaces/{namespace}/pods"), Arc::clone(&self.pods));
+        let (api, path, pods) = (api.clone(), format!("/api/v1/namespaces/{namespace}/pods"), Arc::clone(&self.pods));
         self.tasks.lock().spawn(async move {
             loop {
                 // What fails now is done in the next round.
@@ -180,7 +179,7 @@ async fn accept(listener: TcpListener, tls: TlsAcceptor, pods: Arc<Mutex<Pods>>)
         let (tls, pods) = (tls.clone(), Arc::clone(&pods));
         connections.spawn(async move {
             let Ok(stream) = tls.accept(stream).await else { return };
-            let answer = service_fn(|request| std::future::ready(answer(&pods, &request)));
+            let answer = service_fn(|request| std::future::ready(Ok::<_, Infallible>(answer(&pods, &request))));
             // A client that leaves is no concern of a kubelet.
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
         });
@@ -188,12 +187,12 @@ async fn accept(listener: TcpListener, tls: TlsAcceptor, pods: Arc<Mutex<Pods>>)
 }
 
 /// There is no summary here, as on kubelets that refuse it.
-fn answer(pods: &Mutex<Pods>, request: &Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+fn answer(pods: &Mutex<Pods>, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     let mut response = Response::default();
     if request.uri().path() == "/metrics/resource" {
         *response.body_mut() = Full::from(pods.lock().metrics());
     } else {
         *response.status_mut() = StatusCode::NOT_FOUND;
     }
-    Ok(response)
+    response
 }

@@ -15,6 +15,7 @@ mod support;
 mod api;
 mod checks;
 mod controllers;
+mod disruption;
 mod environment;
 mod hollow_node;
 mod numbers;
@@ -80,11 +81,14 @@ fn main() {
             checks::forged_identity_headers_are_ignored,
             checks::one_trace_joins_the_api_server_and_us,
             checks::scrapes_are_traces_of_their_own,
+            disruption::namespaces_and_dependents_go_while_we_are_healthy,
             controllers::the_autoscaler_scales_up_and_down_on_our_cpu,
+            disruption::discovery_and_lists_stay_up_over_a_rolling_restart,
+            disruption::namespaces_wait_for_us_while_we_are_away,
         ]
     );
     let conclusion = libtest_mimic::run(&arguments, trials);
-    let stopped = shared.and_then(Arc::into_inner).map_or(Ok(()), stop);
+    let stopped = shared.and_then(Arc::into_inner).map_or(Ok(()), |shared| stop(&shared));
     drop(folder);
     if let Err(error) = stopped {
         fail(&error);
@@ -100,7 +104,7 @@ fn start(folder: &std::path::Path) -> Shared {
 }
 
 /// The server leaves cleanly on SIGTERM.
-fn stop(shared: Shared) -> Result<(), String> {
+fn stop(shared: &Shared) -> Result<(), String> {
     shared.runtime.block_on(shared.environment.replicas.stop(0))
 }
 

@@ -43,6 +43,7 @@ impl Replicas {
     }
 
     /// Breaks every connection to a replica.
+    #[expect(dead_code, reason = "x")]
     pub(crate) fn cut_connections(&self) {
         self.service.cut();
     }
