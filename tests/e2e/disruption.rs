@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Api;
+use crate::api_services;
 use crate::environment::{Environment, eventually};
 
-const SERVICES: &str = "/apis/apiregistration.k8s.io/v1/apiservices";
-/// The aggregator looks at an APIService when it changes; the controllers retry within seconds.
+/// The controllers retry within seconds.
 const NOTICED: Duration = Duration::from_mins(1);
 
 type Checked = Result<(), String>;
@@ -38,14 +38,14 @@ pub(crate) async fn namespaces_wait_for_us_while_we_are_away(e: &Environment) ->
     e.replicas.start(0).await?;
     seen?;
     let back = Instant::now();
-    await_available(e, true).await?;
+    api_services::until_all_are(&e.admin, true).await?;
     eventually(NOTICED, async || namespace.is_gone().await).await?;
     println!("  back: the namespace was gone after {:.1?}", back.elapsed());
     Ok(())
 }
 
 async fn seen_without_us(e: &Environment, namespace: &Namespace<'_>) -> Checked {
-    await_available(e, false).await?;
+    api_services::until_all_are(&e.admin, false).await?;
     namespace.delete_owner_and_await_dependent().await?;
     println!("  away: a dependent was collected all the same");
     namespace.delete().await?;
@@ -65,7 +65,7 @@ pub(crate) async fn discovery_and_lists_stay_up_over_a_rolling_restart(e: &Envir
     e.replicas.start(1).await?;
     let stop = CancellationToken::new();
     let lists = tokio::spawn(repeat(stop.clone(), e.admin.clone(), ask));
-    let services = tokio::spawn(repeat(stop.clone(), e.admin.clone(), all_available));
+    let services = tokio::spawn(repeat(stop.clone(), e.admin.clone(), api_services::all_are_available));
     let (kubectl, until) = (e.kubectl.clone(), stop.clone());
     let discovery = tokio::task::spawn_blocking(move || {
         let mut done = 0;
@@ -111,40 +111,8 @@ async fn ask(api: &Api) -> Checked {
     api.json("/apis/custom.example.com/v1/pods").await.map(|_| ())
 }
 
-async fn all_available(api: &Api) -> Checked {
-    let unavailable = ours(api).await?.into_iter().find(|service| !is_available(service));
-    unavailable.map_or(Ok(()), |service| Err(service["status"].to_string()))
-}
-
-/// Until the aggregator knows. A change of the APIService makes it look at once, where it would
-/// else look within half a minute.
-async fn await_available(e: &Environment, available: bool) -> Checked {
-    for service in ours(&e.admin).await? {
-        let path = format!("{SERVICES}/{}", service["metadata"]["name"].as_str().unwrap_or_default());
-        let touched = json!({"metadata": {"annotations": {"looked-at": available.to_string()}}});
-        e.admin.patch(&path, &touched).await?;
-    }
-    eventually(NOTICED, async || {
-        let other = ours(&e.admin).await?.into_iter().find(|service| is_available(service) != available);
-        other.map_or(Ok(()), |service| Err(service["status"].to_string()))
-    })
-    .await
-}
-
 fn lists_ours(api_resources: &str) -> bool {
-    ["custom.example.com/v1", "metrics.k8s.io/v1beta1"].iter().all(|group| api_resources.contains(group))
-}
-
-/// The APIServices behind our Service.
-async fn ours(api: &Api) -> Result<Vec<Value>, String> {
-    let list = api.json(SERVICES).await?;
-    let all = list["items"].as_array().cloned().unwrap_or_default();
-    Ok(all.into_iter().filter(|service| service["spec"]["service"]["name"] == "custom-api").collect())
-}
-
-fn is_available(service: &Value) -> bool {
-    let conditions = service["status"]["conditions"].as_array();
-    conditions.into_iter().flatten().any(|one| one["type"] == "Available" && one["status"] == "True")
+    ["custom.example.com/v1", "metrics.k8s.io/v1"].iter().all(|group| api_resources.contains(group))
 }
 
 /// A namespace with an owner and its dependent in it.

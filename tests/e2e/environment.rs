@@ -8,6 +8,7 @@ use tokio::sync::OnceCell;
 use tokio::task::block_in_place;
 
 use crate::api::Api;
+use crate::api_services;
 use crate::hollow_node::HollowNode;
 use crate::replicas::Replicas;
 use crate::support::control_plane::{ControlPlane, binaries};
@@ -79,12 +80,8 @@ impl Environment {
     }
 
     async fn await_available(&mut self) -> Result<(), String> {
-        for service in ["v1.custom.example.com", "v1beta1.metrics.k8s.io"] {
-            let name = format!("apiservice/{service}");
-            self.kubectl
-                .run(&["wait", &name, "--for=condition=Available", "--timeout=25s"])
-                .map_err(|error| format!("{error}\n{}", self.replicas.logs()))?;
-        }
+        let available = api_services::until_all_are(&self.admin, true).await;
+        available.map_err(|error| format!("{error}\n{}", self.replicas.logs()))?;
         let service = self.admin.json(API_SERVICE).await?;
         let bundle = service["spec"]["caBundle"].as_str().ok_or("no caBundle")?;
         self.authority_pem =

@@ -13,11 +13,15 @@
 mod support;
 
 mod api;
+mod api_services;
 mod checks;
 mod controllers;
 mod disruption;
 mod environment;
+mod go_clients;
 mod hollow_node;
+mod kubectl_get;
+mod kubectl_top;
 mod numbers;
 mod replicas;
 mod world;
@@ -75,15 +79,23 @@ fn main() {
             checks::nodes_hold_every_node_with_the_right_numbers,
             checks::pods_hold_every_pod_with_the_right_numbers,
             checks::kubectl_top_works,
+            kubectl_top::kubectl_top_nodes_lists_selects_and_sorts,
+            kubectl_top::kubectl_top_pods_lists_selects_and_sorts,
+            kubectl_get::kubectl_get_prints_tables,
+            kubectl_get::kubectl_get_prints_json_and_yaml,
+            kubectl_get::kubectl_get_selects_and_reads_in_chunks,
+            kubectl_get::kubectl_get_watches_every_round,
             checks::the_commands_of_the_readme_work,
             checks::an_unprivileged_user_gets_403,
             checks::no_credentials_get_401,
             checks::forged_identity_headers_are_ignored,
             checks::one_trace_joins_the_api_server_and_us,
             checks::scrapes_are_traces_of_their_own,
+            go_clients::every_kind_of_go_client_reads_the_same,
             disruption::namespaces_and_dependents_go_while_we_are_healthy,
             controllers::the_autoscaler_scales_up_and_down_on_our_cpu,
             disruption::discovery_and_lists_stay_up_over_a_rolling_restart,
+            go_clients::informers_stay_in_sync,
             disruption::namespaces_wait_for_us_while_we_are_away,
         ]
     );

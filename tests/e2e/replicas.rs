@@ -43,7 +43,6 @@ impl Replicas {
     }
 
     /// Breaks every connection to a replica.
-    #[expect(dead_code, reason = "x")]
     pub(crate) fn cut_connections(&self) {
         self.service.cut();
     }
