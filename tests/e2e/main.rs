@@ -23,6 +23,7 @@ mod hollow_node;
 mod kubectl_get;
 mod kubectl_top;
 mod numbers;
+mod python_clients;
 mod replicas;
 mod world;
 
@@ -34,14 +35,14 @@ use tokio::runtime::Runtime;
 use crate::environment::Environment;
 
 macro_rules! trials {
-    ($shared:expr, $lacking:expr, [$($room:ident::$check:ident),* $(,)?]) => {
+    ($shared:expr, $is_lacking:expr, [$($room:ident::$check:ident),* $(,)?]) => {
         vec![$({
-            let shared: Option<Arc<Shared>> = $shared.clone();
+            let shared: Option<Arc<Shared>> = $shared.cloned();
             Trial::test(stringify!($check), move || match &shared {
                 Some(shared) => shared.run(|environment| $room::$check(environment)),
                 None => Ok(()),
             })
-            .with_ignored_flag($lacking)
+            .with_ignored_flag($is_lacking(stringify!($room)))
         }),*]
     };
 }
@@ -70,35 +71,7 @@ fn main() {
     }
     let folder = tempfile::Builder::new().prefix("kv-e2e").tempdir().unwrap_or_else(|error| fail(&error.to_string()));
     let shared = lacking.is_none().then(|| Arc::new(start(folder.path())));
-    let trials = trials!(
-        shared,
-        lacking.is_some(),
-        [
-            checks::healthz_answers_the_agreed_text,
-            checks::the_api_service_is_available_with_verified_tls,
-            checks::nodes_hold_every_node_with_the_right_numbers,
-            checks::pods_hold_every_pod_with_the_right_numbers,
-            checks::kubectl_top_works,
-            kubectl_top::kubectl_top_nodes_lists_selects_and_sorts,
-            kubectl_top::kubectl_top_pods_lists_selects_and_sorts,
-            kubectl_get::kubectl_get_prints_tables,
-            kubectl_get::kubectl_get_prints_json_and_yaml,
-            kubectl_get::kubectl_get_selects_and_reads_in_chunks,
-            kubectl_get::kubectl_get_watches_every_round,
-            checks::the_commands_of_the_readme_work,
-            checks::an_unprivileged_user_gets_403,
-            checks::no_credentials_get_401,
-            checks::forged_identity_headers_are_ignored,
-            checks::one_trace_joins_the_api_server_and_us,
-            checks::scrapes_are_traces_of_their_own,
-            go_clients::every_kind_of_go_client_reads_the_same,
-            disruption::namespaces_and_dependents_go_while_we_are_healthy,
-            controllers::the_autoscaler_scales_up_and_down_on_our_cpu,
-            disruption::discovery_and_lists_stay_up_over_a_rolling_restart,
-            go_clients::informers_stay_in_sync,
-            disruption::namespaces_wait_for_us_while_we_are_away,
-        ]
-    );
+    let trials = trials(shared.as_ref());
     let conclusion = libtest_mimic::run(&arguments, trials);
     let stopped = shared.and_then(Arc::into_inner).map_or(Ok(()), |shared| stop(&shared));
     drop(folder);
@@ -106,6 +79,46 @@ fn main() {
         fail(&error);
     }
     conclusion.exit();
+}
+
+/// All trials, in this order: those that disturb the server come last.
+fn trials(shared: Option<&Arc<Shared>>) -> Vec<Trial> {
+    let no_python = python_clients::lacking();
+    if let (Some(lacking), Some(_)) = (&no_python, shared) {
+        println!("SKIPPED: {lacking}");
+    }
+    let is_lacking = |room| shared.is_none() || (room == "python_clients" && no_python.is_some());
+    trials!(
+        shared,
+        is_lacking,
+        [
+            checks::healthz_answers_the_agreed_text,
+            checks::the_api_service_is_available_with_verified_tls,
+            checks::nodes_hold_every_node_with_the_right_numbers,
+            checks::pods_hold_every_pod_with_the_right_numbers,
+            checks::kubectl_top_works,
+            checks::the_commands_of_the_readme_work,
+            checks::an_unprivileged_user_gets_403,
+            checks::no_credentials_get_401,
+            checks::forged_identity_headers_are_ignored,
+            checks::one_trace_joins_the_api_server_and_us,
+            checks::scrapes_are_traces_of_their_own,
+            kubectl_top::kubectl_top_nodes_lists_selects_and_sorts,
+            kubectl_top::kubectl_top_pods_lists_selects_and_sorts,
+            kubectl_get::kubectl_get_prints_tables,
+            kubectl_get::kubectl_get_prints_json_and_yaml,
+            kubectl_get::kubectl_get_selects_and_reads_in_chunks,
+            kubectl_get::kubectl_get_watches_every_round,
+            go_clients::every_kind_of_go_client_reads_the_same,
+            python_clients::the_python_client_reads_everything,
+            python_clients::a_fuzzer_finds_nothing_that_our_openapi_does_not_tell,
+            disruption::namespaces_and_dependents_go_while_we_are_healthy,
+            controllers::the_autoscaler_scales_up_and_down_on_our_cpu,
+            disruption::discovery_and_lists_stay_up_over_a_rolling_restart,
+            go_clients::informers_stay_in_sync,
+            disruption::namespaces_wait_for_us_while_we_are_away,
+        ]
+    )
 }
 
 fn start(folder: &std::path::Path) -> Shared {
