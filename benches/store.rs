@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use kube_vitals::clock::UnixMillis;
 use kube_vitals::promtext::kubelet;
+use kube_vitals::revision::Revisions;
 use kube_vitals::store::{Merge, Store};
 use kube_vitals::usage::{NodeName, PodKey, Rejected, Scrape, Uid};
 use support::{Timing, kubelet_body, time};
@@ -39,7 +40,7 @@ fn record(nodes: usize, pods: u32) -> Timing {
         rejected: Rejected::default(),
         outcome: Ok(()),
     };
-    let store = Store::new(0);
+    let store = Store::new(Revisions::after(0));
     let names: Vec<NodeName> = (0..nodes).map(|node| NodeName::from(format!("node-{node}").as_str())).collect();
     for name in &names {
         store.record(name, Some(&batches[0]), scrape.clone(), &rules);

@@ -85,6 +85,11 @@ impl Clock {
 pub struct ClockHand(Arc<AtomicI64>);
 
 impl ClockHand {
+    /// Says what time it is, be it earlier.
+    pub fn set(&self, time: UnixMillis) {
+        self.0.store(time.0, Ordering::Relaxed);
+    }
+
     /// Lets `step` pass.
     pub fn advance(&self, step: Duration) {
         let millis = i64::try_from(step.as_millis()).unwrap_or(i64::MAX);

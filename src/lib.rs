@@ -20,8 +20,8 @@
 //! | [`sim`] | a pretend cluster for the demo, tests and benches |
 //!
 //! Arrows between rooms point one way and are tested (`tests/it/arrows.rs`); only [`app`] joins
-//! rooms. The ground floor is for all: [`clock`], [`readiness`], [`shutdown`], [`config`],
-//! [`telemetry`].
+//! rooms. The ground floor is for all: [`clock`], [`revision`], [`readiness`], [`shutdown`],
+//! [`config`], [`telemetry`].
 
 pub mod apiserver;
 pub mod app;
@@ -31,6 +31,7 @@ pub mod config;
 pub mod export;
 pub mod promtext;
 pub mod readiness;
+pub mod revision;
 pub mod scrape;
 pub mod shutdown;
 pub mod sim;

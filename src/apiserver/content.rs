@@ -2,28 +2,27 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
 
 use crate::apiserver::discovery::Discovery;
 use crate::apiserver::document::Document;
 use crate::apiserver::groups::Groups;
+use crate::apiserver::moments::Moments;
 use crate::apiserver::negotiate::JSON;
 use crate::apiserver::openapi::OpenApi;
-use crate::apiserver::resources::{Ages, Moment};
+use crate::apiserver::resources::Watches;
 use crate::apiserver::version;
 use crate::clock::Clock;
-use crate::cluster::Cluster;
+use crate::config::ApiGroups;
 use crate::readiness::{Heartbeat, Readiness};
-use crate::store::Store;
 use crate::telemetry::Exposition;
 
 /// What the API needs from the rest of the process.
 #[derive(Clone, Debug)]
 pub struct Api {
-    /// What exists.
-    pub cluster: Arc<Cluster>,
-    /// What was measured.
-    pub store: Arc<Store>,
+    /// What exists and what was measured.
+    pub moments: Arc<Moments>,
     /// What time it is.
     pub clock: Clock,
     /// Whether we are ready.
@@ -32,12 +31,10 @@ pub struct Api {
     pub heartbeat: Heartbeat,
     /// Our own metrics.
     pub exposition: Arc<Exposition>,
-    /// Name of our own API group.
-    pub group: String,
-    /// Target time between two scrapes of a node.
-    pub resolution: Duration,
-    /// Samples older than this are not served.
-    pub max_sample_age: Duration,
+    /// Cancelled when the listener stops taking requests: watches end then.
+    pub closing: CancellationToken,
+    /// What is served.
+    pub groups: ApiGroups,
 }
 
 /// The same, and the documents that do not change.
@@ -50,31 +47,28 @@ pub(crate) struct Content {
     pub(crate) version: Document,
     /// Paths of the index, with placeholders.
     pub(crate) index: Document,
+    pub(crate) watches: Arc<Watches>,
     warm: AtomicBool,
 }
 
 impl Content {
     pub(crate) fn new(api: Api, paths: &[String]) -> Self {
-        let groups = Groups::new(&api.group);
+        let groups = Groups::new(&api.groups);
         Self {
             discovery: Discovery::new(&groups),
             openapi: OpenApi::new(&groups),
             version: Document::of(&version::document(), JSON),
             index: Document::of(&serde_json::json!({ "paths": paths }), JSON),
+            watches: Arc::default(),
             warm: AtomicBool::new(false),
             groups,
             api,
         }
     }
 
-    /// All that an answer of now is made from.
-    pub(crate) fn moment(&self) -> Moment {
-        Moment {
-            view: self.api.cluster.view(),
-            snapshot: self.api.store.snapshot(),
-            now: self.api.clock.now(),
-            ages: Ages { resolution: self.api.resolution, max_sample_age: self.api.max_sample_age },
-        }
+    /// What answers about resources are made from.
+    pub(crate) const fn moments(&self) -> &Arc<Moments> {
+        &self.api.moments
     }
 
     /// Whether we were ready once, so that what we do not know does not exist. A stop takes

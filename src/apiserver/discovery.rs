@@ -15,7 +15,7 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 
 use crate::apiserver::document::Document;
-use crate::apiserver::groups::{ApiGroup, Groups, ResourceType, VERBS};
+use crate::apiserver::groups::{ApiGroup, ApiVersion, Groups, ResourceType};
 use crate::apiserver::negotiate::{DiscoveryForm, JSON, accepts_json, discovery_form};
 use crate::apiserver::status::Status;
 
@@ -32,9 +32,8 @@ pub(crate) struct Discovery {
 #[derive(Debug)]
 struct GroupDocuments {
     name: String,
-    version: &'static str,
     group: Document,
-    resources: Document,
+    versions: Vec<(&'static str, Document)>,
 }
 
 impl Discovery {
@@ -69,11 +68,11 @@ impl Discovery {
     pub(crate) fn below(&self, path: &str, headers: &HeaderMap) -> Result<Response, Status> {
         let mut parts = path.trim_matches('/').split('/').skip(1);
         let (name, version) = (parts.next().unwrap_or_default(), parts.next());
-        let known = self.by_group.iter().filter(|group| group.name == name);
-        let document = match version {
-            None => known.map(|group| &group.group).next(),
-            Some(version) => known.filter(|group| group.version == version).map(|group| &group.resources).next(),
-        };
+        let group = self.by_group.iter().find(|group| group.name == name);
+        let document = group.and_then(|group| match version {
+            None => Some(&group.group),
+            Some(version) => group.versions.iter().find(|(known, _)| *known == version).map(|(_, document)| document),
+        });
         let document = document.ok_or_else(Status::path_not_found)?;
         accepts_json(headers)?;
         Ok(document.untagged())
@@ -87,24 +86,31 @@ impl GroupDocuments {
             members.insert("kind".to_owned(), json!("APIGroup"));
             members.insert("apiVersion".to_owned(), json!("v1"));
         }
-        let resources = json!({
-            "kind": "APIResourceList",
-            "apiVersion": "v1",
-            "groupVersion": group.group_version(),
-            "resources": group.resources.iter().map(classic_resource).collect::<Vec<_>>(),
-        });
+        let resources = |version: &ApiVersion| (version.version, Document::of(&classic_version(version), JSON));
         Self {
             name: group.name.clone(),
-            version: group.version,
             group: Document::of(&own, JSON),
-            resources: Document::of(&resources, JSON),
+            versions: group.versions.iter().map(resources).collect(),
         }
     }
 }
 
 fn classic_group(group: &ApiGroup) -> Value {
-    let version = json!({ "groupVersion": group.group_version(), "version": group.version });
-    json!({ "name": group.name, "versions": [version], "preferredVersion": version })
+    let versions: Vec<_> = group
+        .versions
+        .iter()
+        .map(|version| json!({ "groupVersion": version.group_version(), "version": version.version }))
+        .collect();
+    json!({ "name": group.name, "preferredVersion": versions.first(), "versions": versions })
+}
+
+fn classic_version(version: &ApiVersion) -> Value {
+    json!({
+        "kind": "APIResourceList",
+        "apiVersion": "v1",
+        "groupVersion": version.group_version(),
+        "resources": version.resources.iter().map(classic_resource).collect::<Vec<_>>(),
+    })
 }
 
 fn classic_resource(resource: &ResourceType) -> Value {
@@ -113,24 +119,28 @@ fn classic_resource(resource: &ResourceType) -> Value {
         "singularName": resource.singular,
         "namespaced": resource.namespaced,
         "kind": resource.kind,
-        "verbs": VERBS,
+        "verbs": resource.verbs,
     })
 }
 
 fn aggregated_group(group: &ApiGroup) -> Value {
-    let resources: Vec<_> = group.resources.iter().map(|resource| aggregated_resource(group, resource)).collect();
     json!({
         "metadata": { "name": group.name },
-        "versions": [{ "version": group.version, "freshness": "Current", "resources": resources }],
+        "versions": group.versions.iter().map(aggregated_version).collect::<Vec<_>>(),
     })
 }
 
-fn aggregated_resource(group: &ApiGroup, resource: &ResourceType) -> Value {
+fn aggregated_version(version: &ApiVersion) -> Value {
+    let resources: Vec<_> = version.resources.iter().map(|resource| aggregated_resource(version, resource)).collect();
+    json!({ "version": version.version, "freshness": "Current", "resources": resources })
+}
+
+fn aggregated_resource(version: &ApiVersion, resource: &ResourceType) -> Value {
     json!({
         "resource": resource.plural,
-        "responseKind": { "group": group.name, "version": group.version, "kind": resource.kind },
+        "responseKind": { "group": version.name, "version": version.version, "kind": resource.kind },
         "scope": if resource.namespaced { "Namespaced" } else { "Cluster" },
         "singularResource": resource.singular,
-        "verbs": VERBS,
+        "verbs": resource.verbs,
     })
 }

@@ -1,16 +1,27 @@
 //! The API groups we serve and what is in them: one table, from which routes, discovery, OpenAPI
 //! and metric labels are made.
 
+use crate::config::ApiGroups;
+
 /// The groups, in the order of discovery.
 #[derive(Clone, Debug)]
-pub(crate) struct Groups([ApiGroup; 2]);
+pub(crate) struct Groups(Vec<ApiGroup>);
 
-/// One version of one group.
+/// One group, in all its versions.
 #[derive(Clone, Debug)]
 pub(crate) struct ApiGroup {
     /// Its name.
     pub(crate) name: String,
-    /// The version served.
+    /// The preferred one first.
+    pub(crate) versions: Vec<ApiVersion>,
+}
+
+/// One version of one group.
+#[derive(Clone, Debug)]
+pub(crate) struct ApiVersion {
+    /// Name of the group.
+    pub(crate) name: String,
+    /// The version alone, such as `v1`.
     pub(crate) version: &'static str,
     /// The form of its objects.
     pub(crate) dialect: Dialect,
@@ -19,7 +30,7 @@ pub(crate) struct ApiGroup {
 }
 
 /// How objects are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Dialect {
     /// The fields of `metrics.k8s.io` and ours: freshness, source, and why something is missing.
     Own,
@@ -32,59 +43,43 @@ pub(crate) enum Dialect {
 pub(crate) struct ResourceType {
     /// As in the path.
     pub(crate) plural: &'static str,
-    /// For a person.
+    /// The kind in lower case, by which people call it where the plural is another group's.
     pub(crate) singular: &'static str,
     /// Of one object; with `List` appended, of a list.
     pub(crate) kind: &'static str,
     /// Whether objects belong to a namespace.
     pub(crate) namespaced: bool,
-    /// What an object of this kind is.
-    pub(crate) description: &'static str,
+    /// What can be done with it. A verb is told only where it is complete: clients act on it.
+    pub(crate) verbs: &'static [&'static str],
 }
 
-/// Verbs of every resource. A verb is told only where it is complete.
-pub(crate) const VERBS: [&str; 2] = ["get", "list"];
+/// Verbs of usage, whichever group tells it.
+const USAGE_VERBS: &[&str] = &["get", "list", "watch"];
 
 pub(crate) const NODES: ResourceType = ResourceType {
     plural: "nodes",
-    singular: "node",
+    singular: "nodemetrics",
     kind: "NodeMetrics",
     namespaced: false,
-    description: "Resource usage of a node.",
+    verbs: USAGE_VERBS,
 };
 
-pub(crate) const PODS: ResourceType = ResourceType {
-    plural: "pods",
-    singular: "pod",
-    kind: "PodMetrics",
-    namespaced: true,
-    description: "Resource usage of a pod's running containers.",
-};
+pub(crate) const PODS: ResourceType =
+    ResourceType { plural: "pods", singular: "podmetrics", kind: "PodMetrics", namespaced: true, verbs: USAGE_VERBS };
 
 pub(crate) const NODE_SCRAPES: ResourceType = ResourceType {
     plural: "nodescrapes",
     singular: "nodescrape",
     kind: "NodeScrape",
     namespaced: false,
-    description: "How the last request to a node's kubelet went.",
+    verbs: &["get", "list"],
 };
 
 impl Groups {
-    /// Our own group under the name `own`, and the one that today's consumers read.
-    pub(crate) fn new(own: &str) -> Self {
-        let own = ApiGroup {
-            name: own.to_owned(),
-            version: "v1",
-            dialect: Dialect::Own,
-            resources: const { &[NODES, PODS, NODE_SCRAPES] },
-        };
-        let metrics = ApiGroup {
-            name: "metrics.k8s.io".to_owned(),
-            version: "v1beta1",
-            dialect: Dialect::Plain,
-            resources: const { &[NODES, PODS] },
-        };
-        Self([own, metrics])
+    /// Those of `served`: our own, and the one that today's consumers read.
+    pub(crate) fn new(served: &ApiGroups) -> Self {
+        let own = served.own.as_ref().map(|name| ApiGroup::own(name));
+        Self(own.into_iter().chain(served.metrics.then(ApiGroup::metrics)).collect())
     }
 
     /// All of them.
@@ -92,18 +87,43 @@ impl Groups {
         self.0.iter()
     }
 
-    /// The one in our own dialect.
-    pub(crate) fn own(&self) -> Option<&ApiGroup> {
-        self.iter().find(|group| group.dialect == Dialect::Own)
+    /// All their versions.
+    pub(crate) fn versions(&self) -> impl Iterator<Item = &ApiVersion> {
+        self.iter().flat_map(|group| &group.versions)
     }
 
-    /// The group of a request.
-    pub(crate) fn find(&self, name: &str, version: &str) -> Option<&ApiGroup> {
-        self.iter().find(|group| group.name == name && group.version == version)
+    /// The one in our own dialect, if it is served.
+    pub(crate) fn own(&self) -> Option<&ApiVersion> {
+        self.versions().find(|version| version.dialect == Dialect::Own)
+    }
+
+    /// The group and version of a request.
+    pub(crate) fn find(&self, name: &str, version: &str) -> Option<&ApiVersion> {
+        self.versions().find(|known| known.name == name && known.version == version)
     }
 }
 
 impl ApiGroup {
+    fn own(name: &str) -> Self {
+        let resources = const { &[NODES, PODS, NODE_SCRAPES] };
+        let v1 = ApiVersion { name: name.to_owned(), version: "v1", dialect: Dialect::Own, resources };
+        Self { name: name.to_owned(), versions: vec![v1] }
+    }
+
+    /// The same objects in two versions: the stable one, and the one that most clients still ask for.
+    fn metrics() -> Self {
+        let name = "metrics.k8s.io";
+        let of = |version| ApiVersion {
+            name: name.to_owned(),
+            version,
+            dialect: Dialect::Plain,
+            resources: const { &[NODES, PODS] },
+        };
+        Self { name: name.to_owned(), versions: ["v1", "v1beta1"].map(of).into() }
+    }
+}
+
+impl ApiVersion {
     /// As in `apiVersion`.
     pub(crate) fn group_version(&self) -> String {
         format!("{}/{}", self.name, self.version)
@@ -121,7 +141,7 @@ impl ApiGroup {
 }
 
 impl ResourceType {
-    /// The paths at which it is served, below the group's root: lists first.
+    /// The paths at which it is served, below the version's root: lists first.
     pub(crate) fn paths(&self) -> Vec<String> {
         let plural = self.plural;
         if self.namespaced {
@@ -130,5 +150,10 @@ impl ResourceType {
         } else {
             vec![format!("/{plural}"), format!("/{plural}/{{name}}")]
         }
+    }
+
+    /// Whether changes of it can be followed.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.verbs.contains(&"watch")
     }
 }

@@ -29,8 +29,10 @@ mod groups;
 mod health;
 mod list_options;
 mod metrics;
+mod moments;
 mod negotiate;
 mod openapi;
+mod protobuf;
 mod resources;
 mod router;
 mod status;
@@ -39,6 +41,7 @@ mod version;
 pub use content::Api;
 pub use filters::Limits;
 pub use metrics::Metrics;
+pub use moments::{Moments, Tag};
 pub use router::router;
 
 pub use listener::{ConnectionId, Listener, Metrics as ListenerMetrics, Peer};

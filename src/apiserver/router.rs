@@ -16,10 +16,10 @@ use crate::apiserver::authn::Authenticate;
 use crate::apiserver::authz::Authorize;
 use crate::apiserver::content::{Api, Content};
 use crate::apiserver::filters::{self, Chain, Limits};
-use crate::apiserver::groups::{ApiGroup, Groups};
+use crate::apiserver::groups::{ApiVersion, Groups};
 use crate::apiserver::health::{self, Probe};
 use crate::apiserver::metrics::Metrics;
-use crate::apiserver::resources::{node_scrapes, nodes, pods};
+use crate::apiserver::resources::{NodeScrapes, Nodes, Pods, collection, object};
 use crate::apiserver::status::Status;
 
 type Shared = State<Arc<Content>>;
@@ -33,7 +33,7 @@ pub fn router(
     limits: Limits,
     metrics: Metrics,
 ) -> Router {
-    let groups = Groups::new(&api.group);
+    let groups = Groups::new(&api.groups);
     let routes = routes(&groups);
     let paths: Vec<_> = routes.iter().map(|(path, _)| path.clone()).collect();
     let chain = Arc::new(Chain::new(authenticator, authorizer, limits, metrics, groups));
@@ -52,6 +52,10 @@ fn routes(groups: &Groups) -> Routes {
         ("/apis".to_owned(), get(api_groups)),
         ("/apis/{group}".to_owned(), get(api_group)),
         ("/apis/{group}/{version}".to_owned(), get(api_group)),
+        // Clients that were generated from OpenAPI ask for discovery with a slash at the end.
+        ("/apis/".to_owned(), get(api_groups)),
+        ("/apis/{group}/".to_owned(), get(api_group)),
+        ("/apis/{group}/{version}/".to_owned(), get(api_group)),
         ("/openapi/v2".to_owned(), get(openapi_v2)),
         ("/openapi/v3".to_owned(), get(openapi_v3)),
         ("/openapi/v3/apis/{group}/{version}".to_owned(), get(openapi_v3_of)),
@@ -65,23 +69,23 @@ fn routes(groups: &Groups) -> Routes {
         routes.push((path.to_owned(), all));
         routes.push((format!("{path}/{{check}}"), one));
     }
-    groups.iter().for_each(|group| routes.extend(resource_routes(group)));
-    routes.extend(groups.own().map(|group| (format!("{}/healthz", group.root()), get(own_healthz))));
+    groups.versions().for_each(|version| routes.extend(resource_routes(version)));
+    routes.extend(groups.own().map(|version| (format!("{}/healthz", version.root()), get(own_healthz))));
     routes
 }
 
-fn resource_routes(group: &ApiGroup) -> impl Iterator<Item = (String, MethodRouter<Arc<Content>>)> {
-    group.resources.iter().flat_map(|resource| {
+fn resource_routes(version: &ApiVersion) -> impl Iterator<Item = (String, MethodRouter<Arc<Content>>)> {
+    version.resources.iter().flat_map(|resource| {
         resource.paths().into_iter().map(|path| {
             let handler = match (resource.plural, path.ends_with("{name}")) {
-                ("nodes", false) => get(nodes::list),
-                ("nodes", true) => get(nodes::get),
-                ("pods", false) => get(pods::list),
-                ("pods", true) => get(pods::get),
-                ("nodescrapes", false) => get(node_scrapes::list),
-                _ => get(node_scrapes::get),
+                ("nodes", false) => get(collection::<Nodes>),
+                ("nodes", true) => get(object::<Nodes>),
+                ("pods", false) => get(collection::<Pods>),
+                ("pods", true) => get(object::<Pods>),
+                ("nodescrapes", false) => get(collection::<NodeScrapes>),
+                _ => get(object::<NodeScrapes>),
             };
-            (group.root() + &path, handler)
+            (version.root() + &path, handler)
         })
     })
 }
@@ -98,16 +102,16 @@ async fn api_group(State(content): Shared, request: Request) -> Result<Response,
     content.discovery.below(request.uri().path(), request.headers())
 }
 
-async fn openapi_v2(State(content): Shared, request: Request) -> Response {
+async fn openapi_v2(State(content): Shared, request: Request) -> Result<Response, Status> {
     content.openapi.v2(request.headers())
 }
 
-async fn openapi_v3(State(content): Shared, request: Request) -> Response {
+async fn openapi_v3(State(content): Shared, request: Request) -> Result<Response, Status> {
     content.openapi.v3(request.headers())
 }
 
 async fn openapi_v3_of(State(content): Shared, request: Request) -> Result<Response, Status> {
-    content.openapi.v3_of(request.uri().path(), request.headers())
+    content.openapi.v3_of(request.uri(), request.headers(), content.api.clock.now())
 }
 
 async fn version(State(content): Shared) -> Response {
@@ -135,8 +139,14 @@ async fn own_healthz(State(content): Shared) -> Result<Response, Status> {
 }
 
 #[cfg(test)]
+mod described;
+#[cfg(test)]
 mod observed;
 #[cfg(test)]
-mod server;
+mod schema;
+#[cfg(test)]
+pub(crate) mod server;
+#[cfg(test)]
+mod statuses;
 #[cfg(test)]
 mod tests;

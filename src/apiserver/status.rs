@@ -4,14 +4,20 @@
 //! by way of [`PrivateCause`]. Messages are those that Kubernetes clients know, since many of them
 //! are shown to people as they are.
 
+mod encoding;
+
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use crate::apiserver::authn::{AuthnError, User};
 use crate::apiserver::authz::AuthzError;
+use crate::apiserver::negotiate::JSON;
 use crate::apiserver::{RequestInfo, ResourceRequest};
 use crate::telemetry::causes;
+use encoding::Told;
+pub(crate) use encoding::encoded;
 
 /// An answer that is not the one asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +27,8 @@ pub(crate) struct Status {
     message: String,
     /// Boxed, because every fallible function of the room carries a place for a status.
     details: Option<Box<Details>>,
+    /// Where a list goes on; empty for all but one refusal.
+    r#continue: String,
     private: Option<String>,
 }
 
@@ -55,7 +63,7 @@ pub(crate) struct PrivateCause(pub(crate) String);
 
 impl Status {
     fn new(code: StatusCode, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { code, reason, message: message.into(), details: None, private: None }
+        Self { code, reason, message: message.into(), details: None, r#continue: String::new(), private: None }
     }
 
     /// 400: the request cannot be understood.
@@ -128,6 +136,38 @@ impl Status {
         Self::new(StatusCode::NOT_ACCEPTABLE, "NotAcceptable", message)
     }
 
+    /// 410: what is kept does not reach back to `version`, or another replica has made it.
+    pub(crate) fn version_expired(version: &str) -> Self {
+        let message = format!("too old resource version: {version} is not kept here, list anew");
+        Self::new(StatusCode::GONE, "Expired", message)
+    }
+
+    /// 410: a watcher has fallen behind what is kept.
+    pub(crate) fn watch_behind() -> Self {
+        let message = "too old resource version: the watch was read too slowly, list anew";
+        Self::new(StatusCode::GONE, "Expired", message)
+    }
+
+    /// 410: the list that is to be continued is not kept any more; `token` continues with one of now.
+    pub(crate) fn continue_expired(token: String) -> Self {
+        let message = "the list that this continue key belongs to is not kept any more: begin a new one, or go on \
+                       with the key in this answer, which leaves out or repeats what has changed in between";
+        Self { r#continue: token, ..Self::new(StatusCode::GONE, "Expired", message) }
+    }
+
+    /// 504: the client knows something newer than we do.
+    pub(crate) fn version_too_large(asked: u64, current: u64) -> Self {
+        let message = format!("Too large resource version: {asked}, current: {current}");
+        let cause = StatusCause {
+            reason: "ResourceVersionTooLarge",
+            message: "Too large resource version".to_owned(),
+            field: "",
+        };
+        let details = Details { causes: vec![cause], ..Details::default() };
+        let status = Self::new(StatusCode::GATEWAY_TIMEOUT, "Timeout", message);
+        Self { details: Some(Box::new(details)), ..status }.retry_after(1)
+    }
+
     /// 422: options of a list that do not go together.
     pub(crate) fn invalid_list_options(field: &'static str, message: &str) -> Self {
         let text = format!("ListOptions.meta.k8s.io \"\" is invalid: {field}: {message}");
@@ -194,15 +234,21 @@ impl From<AuthzError> for Status {
     }
 }
 
-impl IntoResponse for Status {
-    fn into_response(self) -> Response {
+impl Status {
+    /// The status as a line of JSON.
+    pub(crate) fn json(&self) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct Metadata<'a> {
+            #[serde(skip_serializing_if = "str::is_empty")]
+            r#continue: &'a str,
+        }
         /// The document's form on the wire.
         #[derive(Serialize)]
         struct Document<'a> {
             kind: &'static str,
             #[serde(rename = "apiVersion")]
             api_version: &'static str,
-            metadata: serde_json::Map<String, serde_json::Value>,
+            metadata: Metadata<'a>,
             status: &'static str,
             message: &'a str,
             reason: &'static str,
@@ -213,7 +259,7 @@ impl IntoResponse for Status {
         let document = Document {
             kind: "Status",
             api_version: "v1",
-            metadata: serde_json::Map::new(),
+            metadata: Metadata { r#continue: &self.r#continue },
             status: "Failure",
             message: &self.message,
             reason: self.reason,
@@ -222,13 +268,21 @@ impl IntoResponse for Status {
         };
         let mut body = serde_json::to_vec(&document).unwrap_or_default();
         body.push(b'\n');
-        let mut response = (self.code, [(header::CONTENT_TYPE, "application/json")], body).into_response();
+        body
+    }
+}
+
+impl IntoResponse for Status {
+    fn into_response(self) -> Response {
+        let json = Bytes::from(self.json());
+        let mut response = (self.code, [(header::CONTENT_TYPE, JSON)], json.clone()).into_response();
         if let Some(seconds) = self.details.as_ref().and_then(|details| details.retry_after_seconds) {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some(private) = self.private {
-            response.extensions_mut().insert(PrivateCause(private));
+        if let Some(private) = &self.private {
+            response.extensions_mut().insert(PrivateCause(private.clone()));
         }
+        response.extensions_mut().insert(Told { status: self, json });
         response
     }
 }

@@ -14,18 +14,20 @@ use axum::Router;
 use rustls::ServerConfig;
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::apiserver::authn::{self, Authenticator, LiveTrust};
 use crate::apiserver::authz::{self, Authorizer};
 use crate::apiserver::certificates::{FileCertificates, OwnCertificates};
 use crate::apiserver::tls::{self, ServingCertificate};
-use crate::apiserver::{self, Api, Limits, Listener, ListenerMetrics, ReviewMetrics};
+use crate::apiserver::{self, Api, Limits, Listener, ListenerMetrics, Moments, ReviewMetrics, Tag};
 use crate::app::tasks::Tasks;
 use crate::clock::Clock;
 use crate::cluster::selector::{LabelSelector, SelectorError};
 use crate::cluster::{self, Cluster};
 use crate::config::{self, Settings};
 use crate::readiness::{Heartbeat, Readiness};
+use crate::revision::Revisions;
 use crate::scrape::{KubeletAccess, Scraper};
 use crate::store::Store;
 use crate::telemetry::{Exposition, Registry};
@@ -38,6 +40,9 @@ pub struct App {
     heartbeat: Heartbeat,
     client: kube::Client,
     cluster: Arc<Cluster>,
+    moments: Arc<Moments>,
+    /// Cancelled when no more requests are taken.
+    closing: CancellationToken,
     node_selector: LabelSelector,
     scraper: Scraper,
     trust: Trust,
@@ -101,9 +106,10 @@ impl App {
             .with_context(|| format!("cannot bind {}:{}", settings.serving.address, settings.serving.port))?;
         let config = kubernetes::config(settings.kubeconfig.as_deref()).await?;
         let client = kubernetes::client(config.clone())?;
-        let cluster = Arc::new(Cluster::default());
-        // Revisions grow over restarts, so that none is ever used for two states.
-        let store = Arc::new(Store::new(u64::try_from(clock.now().0).unwrap_or_default()));
+        // Changes are fewer than milliseconds, so that versions grow over restarts too.
+        let revisions = Revisions::after(u64::try_from(clock.now().0).unwrap_or_default());
+        let cluster = Arc::new(Cluster::new(revisions.clone()));
+        let store = Arc::new(Store::new(revisions.clone()));
         let (mut metrics, mut scraper) = (None, None);
         let exposition = Exposition::new(|registry| {
             metrics = Some(DoorMetrics::register(registry));
@@ -115,16 +121,23 @@ impl App {
         let (metrics, scraper) = metrics.zip(scraper).context("the registry was not filled")?;
         let readiness = Readiness::default();
         let heartbeat = Heartbeat::new(clock.clone());
+        let tag = Tag::from_random(Uuid::new_v4().as_u64_pair().1);
+        let moments = Arc::new(Moments::new(
+            (Arc::clone(&cluster), store),
+            clock.clone(),
+            (revisions, tag),
+            settings.scraping.resolution,
+            settings.max_sample_age,
+        ));
+        let closing = CancellationToken::new();
         let api = Api {
-            cluster: Arc::clone(&cluster),
-            store,
+            moments: Arc::clone(&moments),
             clock: clock.clone(),
             readiness: readiness.clone(),
             heartbeat: heartbeat.clone(),
             exposition: Arc::new(exposition),
-            group: settings.api_group.clone(),
-            resolution: settings.scraping.resolution,
-            max_sample_age: settings.max_sample_age,
+            closing: closing.clone(),
+            groups: settings.api_groups.clone(),
         };
         let serving = Arc::new(ServingCertificate::default());
         let certificates = Certificates::of(&settings, &client, &clock, &serving).await?;
@@ -132,13 +145,15 @@ impl App {
         Ok(Self {
             address: listener.local_addr()?,
             node_selector,
-            door: Door::build(listener, serving, api, &settings, &trust, &client, metrics).await?,
+            door: Door::build(listener, serving, api, &settings, &trust, (&client, clock), metrics).await?,
             shutdown: settings.shutdown,
             scraper: scraper?,
             readiness,
             heartbeat,
             client,
             cluster,
+            moments,
+            closing,
             trust,
             certificates,
         })
@@ -154,7 +169,7 @@ impl App {
     /// # Errors
     /// When a task ends that should not.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
-        let (closing, ending) = (CancellationToken::new(), CancellationToken::new());
+        let (closing, ending) = (self.closing, CancellationToken::new());
         let mut background = Tasks::default();
         let mut serving = Tasks::default();
         let latch = |name, waiting_for| self.readiness.latch(name, waiting_for);
@@ -165,6 +180,7 @@ impl App {
         background.spawn("watch of nodes and pods", watch);
         background.spawn("watch of authentication settings", self.trust.follow(trust, ending.clone()));
         background.spawn("scraper", self.scraper.run(self.heartbeat, first_round, ending.clone()));
+        background.spawn("kept moments", self.moments.run(ending.clone()));
         let certificate = latch("serving-certificate", "the serving certificate is being fetched");
         background.spawn("serving certificate", self.certificates.keep(certificate, ending.clone()));
         serving.spawn("listener", self.door.serve(self.shutdown.drain, closing.clone()));
@@ -244,10 +260,10 @@ impl Door {
         api: Api,
         settings: &Settings,
         trust: &Trust,
-        client: &kube::Client,
+        (client, clock): (&kube::Client, Clock),
         metrics: DoorMetrics,
     ) -> anyhow::Result<Self> {
-        let (live, clock) = (trust.live.clone(), api.clock.clone());
+        let live = trust.live.clone();
         let authenticator =
             Authenticator::new(trust.client.clone(), &settings.authentication, live, clock, metrics.authn)
                 .context("no random key for the memory of tokens")?;

@@ -16,6 +16,8 @@ pub struct Node {
     pub labels: Labels,
     /// When the object was made.
     pub created: UnixMillis,
+    /// The version of its last change, given by the index.
+    pub revision: u64,
     /// As listed in its status, in that order.
     pub addresses: Vec<Address>,
     /// The kubelet's port by `status.daemonEndpoints`, if it tells one.

@@ -17,6 +17,8 @@ pub struct Pod {
     pub labels: Labels,
     /// When the object was made.
     pub created: UnixMillis,
+    /// The version of its last change, given by the index.
+    pub revision: u64,
     /// Where it runs; `None` before it is bound.
     pub node: Option<NodeName>,
     /// Its phase.

@@ -30,7 +30,7 @@ impl Settings {
 fn read(args: &ServeArgs, variable: &impl Fn(&str) -> Option<String>, faults: &mut Faults) -> Option<Settings> {
     let kubeconfig = args.cluster.kubeconfig(faults);
     let service = args.cluster.service(faults);
-    let api_group = args.cluster.api_group(faults);
+    let api_groups = args.cluster.api_groups(faults);
     let kubelet = args.kubelet.read(&args.cluster.node_selector, faults);
     let serving = args.serving.read(faults);
     let authentication = args.authentication.read(faults);
@@ -41,7 +41,7 @@ fn read(args: &ServeArgs, variable: &impl Fn(&str) -> Option<String>, faults: &m
     Some(Settings {
         kubeconfig,
         service: service?,
-        api_group: api_group?,
+        api_groups: api_groups?,
         max_sample_age,
         scraping,
         serving: serving?,

@@ -11,8 +11,8 @@ pub struct Settings {
     pub kubeconfig: Option<PathBuf>,
     /// The Service we stand behind.
     pub service: Service,
-    /// Name of our own API group.
-    pub api_group: String,
+    /// What is served.
+    pub api_groups: ApiGroups,
     /// Samples older than this are not served any more.
     pub max_sample_age: Duration,
     /// How kubelets are asked.
@@ -27,6 +27,15 @@ pub struct Settings {
     pub shutdown: Shutdown,
     /// Logs and traces.
     pub telemetry: Telemetry,
+}
+
+/// The API groups that are served; at least one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiGroups {
+    /// Name of our own group; `None` = not served.
+    pub own: Option<String>,
+    /// Whether `metrics.k8s.io` is served.
+    pub metrics: bool,
 }
 
 /// A Service: names the certificate and finds the APIServices whose `caBundle` is ours to set.

@@ -23,7 +23,7 @@ fn without_any_flag_it_runs_as_deployed() {
     let settings = settings(&[]).unwrap();
     assert_eq!(settings.kubeconfig, None);
     assert_eq!(settings.service.dns_name(), "custom-api.custom-api.svc");
-    assert_eq!(settings.api_group, "custom.example.com");
+    assert_eq!(settings.api_groups, ApiGroups { own: Some("custom.example.com".to_owned()), metrics: true });
     assert_eq!(settings.max_sample_age, Duration::from_mins(2));
     assert_eq!(settings.scraping.resolution, Duration::from_secs(15));
     assert_eq!(settings.scraping.request_timeout, Duration::from_secs(9), "0.6 of the resolution");
@@ -99,6 +99,9 @@ fn each_wrong_value_names_its_flag() {
         "--api-group=metrics.k8s.io",
         "--api-group=example",
         "--api-group=.example.com",
+        "--serve-groups=",
+        "--serve-groups=,",
+        "--serve-groups=own,custom.example.com",
         "--metric-resolution=4s",
         "--max-sample-age=29s",
         "--kubelet-request-timeout=0s",
@@ -135,6 +138,19 @@ fn each_wrong_value_names_its_flag() {
         let flag = wrong.split('=').next().unwrap();
         assert_eq!(faulty(&[wrong]), [flag], "{wrong}");
     }
+}
+
+#[test]
+fn each_group_can_be_turned_off_but_not_all() {
+    let served = |flags: &[&str]| settings(flags).map(|settings| settings.api_groups);
+    let name = "--api-group=usage.corp.net";
+    assert_eq!(served(&[name, "--serve-groups=own"]).unwrap().own.as_deref(), Some("usage.corp.net"));
+    assert!(!served(&["--serve-groups=own"]).unwrap().metrics);
+    let metrics = served(&[name, "--serve-groups=metrics.k8s.io"]);
+    assert_eq!(metrics, Ok(ApiGroups { own: None, metrics: true }));
+    let told = served(&["--serve-groups="]).unwrap_err().to_string();
+    assert!(told.ends_with("--serve-groups: must name one or more of own, metrics.k8s.io"), "{told}");
+    assert_eq!(faulty(&["--api-group=example", "--serve-groups=none"]), ["--api-group", "--serve-groups"]);
 }
 
 #[test]

@@ -8,7 +8,7 @@
 //! ```text
 //! scrape task ──record(node, batch, scrape)──▶ Store ──snapshot()──▶ readers
 //!                                               │  persistent map: node ─▶ Arc<NodeRecord>
-//!                                               └─ revision + 1 per record
+//!                                               └─ a new revision per record
 //! ```
 
 mod merge;

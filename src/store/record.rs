@@ -64,6 +64,11 @@ impl NodeRecord {
         self.containers.get(pod.containers.start as usize..pod.containers.end as usize).unwrap_or_default()
     }
 
+    /// All runs: the node's own and every container's.
+    pub fn runs(&self) -> impl Iterator<Item = &Run> {
+        self.node.iter().chain(self.containers.iter().map(|container| &container.run))
+    }
+
     /// The record that follows `previous` after a scrape. Without new readings (the scrape failed)
     /// the previous ones stay as they are. Its revision is set when it is published.
     pub(super) fn succeed(previous: Option<&Self>, readings: Option<Readings>, scrape: Scrape) -> Self {

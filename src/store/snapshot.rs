@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
+use crate::revision::Revisions;
 use crate::store::merge::{self, Merge, Merged};
 use crate::store::offer;
 use crate::store::record::{NodeRecord, SharedRecord};
@@ -21,13 +22,19 @@ pub struct Snapshot {
 #[derive(Debug)]
 pub struct Store {
     current: ArcSwap<Snapshot>,
-    publishing: Mutex<()>,
+    /// Held by the one who publishes.
+    publishing: Mutex<Revisions>,
 }
 
 impl Snapshot {
-    /// Grows by one with every change: a scrape stored, rates taken, a node forgotten.
+    /// Grows with every change: a scrape stored, rates taken, a node forgotten.
     pub const fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// Everything that is remembered, in no order.
+    pub fn nodes(&self) -> impl Iterator<Item = (&NodeName, &NodeRecord)> {
+        self.nodes.iter().map(|(name, record)| (name, record.as_ref()))
     }
 
     /// What is remembered of a node.
@@ -37,10 +44,10 @@ impl Snapshot {
 }
 
 impl Store {
-    /// An empty store whose revisions begin after `first_revision`.
-    pub fn new(first_revision: u64) -> Self {
-        let empty = Snapshot { revision: first_revision, nodes: imbl::HashMap::default() };
-        Self { current: ArcSwap::from_pointee(empty), publishing: Mutex::new(()) }
+    /// An empty store that draws its revisions from `revisions`.
+    pub fn new(revisions: Revisions) -> Self {
+        let empty = Snapshot { revision: revisions.next(), nodes: imbl::HashMap::default() };
+        Self { current: ArcSwap::from_pointee(empty), publishing: Mutex::new(revisions) }
     }
 
     /// The view of this moment: a reference count, no copy.
@@ -84,12 +91,12 @@ impl Store {
     /// Makes the next snapshot. The lock is held for one insertion into a persistent map; freeing
     /// what the old snapshot alone held is left until it is released.
     fn change(&self, change: impl FnOnce(&mut Snapshot)) {
-        let publishing = self.publishing.lock();
+        let revisions = self.publishing.lock();
         let mut next = Snapshot::clone(&self.current.load());
-        next.revision += 1;
+        next.revision = revisions.next();
         change(&mut next);
         let old = self.current.swap(Arc::new(next));
-        drop(publishing);
+        drop(revisions);
         drop(old);
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
+use crate::revision::Revisions;
 use crate::clock::UnixMillis;
 use crate::usage::{
     Batch, ContainerName, Failure, NodeName, PodKey, Reading, Rejected, Row, Run, Scrape, Source, Uid, Usage,
@@ -59,7 +60,7 @@ struct Fixture {
 
 impl Fixture {
     fn with_pods(names: &[&str]) -> Self {
-        let mut fixture = Self { store: Store::new(100), node: NodeName::from("n1"), pods: HashMap::new() };
+        let mut fixture = Self { store: Store::new(Revisions::after(99)), node: NodeName::from("n1"), pods: HashMap::new() };
         for name in names {
             fixture.create(name, name);
         }
@@ -322,7 +323,7 @@ mod snapshots {
 
     #[test]
     fn writers_of_different_nodes_lose_nothing() {
-        let store = Store::new(0);
+        let store = Store::new(Revisions::after(0));
         std::thread::scope(|scope| {
             for writer in 0..4 {
                 let store = &store;

@@ -24,7 +24,7 @@ pub(crate) async fn healthz_answers_the_agreed_text(e: &Environment) -> Checked 
 
 /// The aggregator verifies our certificate by the authority that we have set ourselves.
 pub(crate) async fn the_api_service_is_available_with_verified_tls(e: &Environment) -> Checked {
-    for name in ["v1.custom.example.com", "v1beta1.metrics.k8s.io"] {
+    for name in ["v1.custom.example.com", "v1.metrics.k8s.io", "v1beta1.metrics.k8s.io"] {
         let service = e.admin.json(&format!("/apis/apiregistration.k8s.io/v1/apiservices/{name}")).await?;
         let conditions = service["status"]["conditions"].as_array().cloned().unwrap_or_default();
         let available = conditions.iter().find(|condition| condition["type"] == "Available").cloned();

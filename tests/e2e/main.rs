@@ -16,6 +16,7 @@ mod api;
 mod api_services;
 mod checks;
 mod controllers;
+mod discovery;
 mod disruption;
 mod environment;
 mod go_clients;
@@ -103,6 +104,9 @@ fn trials(shared: Option<&Arc<Shared>>) -> Vec<Trial> {
             checks::forged_identity_headers_are_ignored,
             checks::one_trace_joins_the_api_server_and_us,
             checks::scrapes_are_traces_of_their_own,
+            discovery::kubectl_explains_every_kind_of_every_group,
+            discovery::kubectl_lists_our_resources_and_versions,
+            discovery::the_aggregator_publishes_our_openapi,
             kubectl_top::kubectl_top_nodes_lists_selects_and_sorts,
             kubectl_top::kubectl_top_pods_lists_selects_and_sorts,
             kubectl_get::kubectl_get_prints_tables,

@@ -52,9 +52,16 @@ fn names_are_the_agreed_ones() {
         }),
         "and nothing else: the caBundle is set by the server"
     );
-    let metrics = object(REPLACEMENT, "APIService", "v1beta1.metrics.k8s.io");
-    assert_eq!(metrics["spec"]["groupPriorityMinimum"], 100);
-    assert_eq!(metrics["spec"]["versionPriority"], 100);
+    for (version, priority) in [("v1beta1", 100), ("v1", 200)] {
+        let metrics = object(REPLACEMENT, "APIService", &format!("{version}.metrics.k8s.io"));
+        assert_eq!(
+            metrics["spec"],
+            json!({
+                "group": "metrics.k8s.io", "version": version, "groupPriorityMinimum": 100, "versionPriority": priority,
+                "service": {"name": "custom-api", "namespace": "custom-api", "port": 443},
+            })
+        );
+    }
 }
 
 #[test]
@@ -90,7 +97,7 @@ fn the_server_has_the_rights_it_uses_and_no_more() {
     assert_eq!(
         rules(REPLACEMENT, "ClusterRole", "custom-api-server:metrics.k8s.io"),
         json!([{"apiGroups": ["apiregistration.k8s.io"], "resources": ["apiservices"],
-                "resourceNames": ["v1beta1.metrics.k8s.io"], "verbs": ["patch"]}])
+                "resourceNames": ["v1.metrics.k8s.io", "v1beta1.metrics.k8s.io"], "verbs": ["patch"]}])
     );
 }
 

@@ -18,7 +18,8 @@ use crate::apiserver::filters::in_flight::{InFlight, InFlightLimit};
 use crate::apiserver::filters::{audit_id, panic, server_span};
 use crate::apiserver::groups::Groups;
 use crate::apiserver::metrics::{Metrics, TargetLabels};
-use crate::apiserver::status::Status;
+use crate::apiserver::negotiate::accepted_by_status;
+use crate::apiserver::status::{self, Status};
 use crate::apiserver::{Peer, RequestInfo};
 
 /// Verbs that are told apart in metrics.
@@ -49,8 +50,9 @@ pub(crate) async fn pass(State(chain): State<Arc<Chain>>, mut request: Request, 
     let (info, mut access) = chain.begin(&mut request);
     let span = access.span.clone();
     let audit_id = access.audit_id.clone();
+    let accepted = accepted_by_status(request.headers(), request.uri().query().unwrap_or_default());
     let answer = panic::caught(chain.answer(request, next, &info, &mut access)).instrument(span).await;
-    let mut response = access.follow(answer.into_response());
+    let mut response = access.follow(status::encoded(answer.into_response(), accepted));
     let headers = response.headers_mut();
     headers.insert(AUDIT_ID, audit_id);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -4,20 +4,38 @@ use axum::response::IntoResponse as _;
 use http_body_util::BodyExt as _;
 
 use super::*;
+use crate::apiserver::moments::Tag;
+use crate::apiserver::status::Status;
+use crate::cluster::Labels;
+use crate::usage::PodKey;
+
+const TAG: Tag = Tag::from_random(7);
+
+fn list(query: &str) -> Result<ListOptions, Status> {
+    ListOptions::parse(query, TAG)
+}
+
+fn watch(query: &str) -> Result<WatchOptions, Status> {
+    WatchOptions::parse(query, TAG)
+}
 
 fn labels() -> Labels {
     Labels::new([(Arc::from("app"), Arc::from("web"))])
 }
 
 fn selects(query: &str) -> bool {
-    ListOptions::parse(query).unwrap().select("shop", "web-1", &labels())
+    list(query).unwrap().selection.selects("shop", "web-1", &labels())
+}
+
+async fn refused<T: std::fmt::Debug>(options: Result<T, Status>) -> (u16, serde_json::Value) {
+    let response = options.unwrap_err().into_response();
+    let code = response.status().as_u16();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (code, serde_json::from_slice(&body).unwrap())
 }
 
 async fn refusal(query: &str) -> (u16, String) {
-    let response = ListOptions::parse(query).unwrap_err().into_response();
-    let code = response.status().as_u16();
-    let body = response.into_body().collect().await.unwrap().to_bytes();
-    let status: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    let (code, status) = refused(list(query)).await;
     (code, status["message"].as_str().unwrap().to_owned())
 }
 
@@ -45,18 +63,74 @@ fn selectors_pick_by_labels_and_fields_together() {
 }
 
 #[test]
-fn options_of_servers_with_a_history_are_accepted() {
-    let query = "limit=500&resourceVersion=0&resourceVersionMatch=NotOlderThan&timeoutSeconds=30&timeout=5s\
+fn options_of_other_requests_are_accepted() {
+    let query = "limit=0&resourceVersion=0&resourceVersionMatch=NotOlderThan&timeoutSeconds=30&timeout=5s\
                  &allowWatchBookmarks=true&watch=false&pretty=false&whatever=%zz";
-    assert_eq!(ListOptions::parse(query), Ok(ListOptions::default()));
+    let options = list(query).unwrap();
+    assert_eq!((options.start, options.limit), (Start::Newest, None));
 }
 
 #[test]
-fn only_0_and_false_are_false() {
-    for (query, pretty) in
-        [("pretty=true", true), ("pretty", true), ("pretty=0", false), ("pretty=FALSE", false), ("", false)]
-    {
-        assert_eq!(is_pretty(query), pretty, "{query}");
+fn a_list_is_of_the_moment_that_is_asked_for() {
+    let served = TAG.served(41);
+    let start = |query: &str| list(&query.replace("OURS", &served.to_string())).unwrap().start;
+    assert_eq!(start(""), Start::Newest);
+    assert_eq!(start("resourceVersion=OURS"), Start::NotOlderThan(41));
+    assert_eq!(start("resourceVersion=OURS&resourceVersionMatch=NotOlderThan&limit=5"), Start::NotOlderThan(41));
+    assert_eq!(start("resourceVersion=OURS&resourceVersionMatch=Exact"), Start::Exact(41));
+    assert_eq!(start("resourceVersion=OURS&limit=5"), Start::Exact(41), "as it was before there was a choice");
+}
+
+#[tokio::test]
+async fn a_version_of_another_replica_is_answered_410() {
+    let foreign = Tag::from_random(8).served(41);
+    for query in ["", "&resourceVersionMatch=Exact", "&resourceVersionMatch=NotOlderThan"] {
+        let (code, status) = refused(list(&format!("resourceVersion={foreign}{query}"))).await;
+        assert_eq!((code, &status["reason"]), (410, &"Expired".into()), "{query}");
+    }
+    for query in ["", "&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"] {
+        let (code, status) = refused(watch(&format!("resourceVersion={foreign}{query}"))).await;
+        assert_eq!((code, &status["reason"]), (410, &"Expired".into()), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_continue_token_says_where_to_go_on_and_a_foreign_one_how_to_begin_anew() {
+    let token = ContinueToken { revision: Some(41), after: PodKey::new("shop", "web-1") };
+    let continued = list(&format!("continue={}&limit=5", token.text(TAG))).unwrap();
+    assert_eq!(continued.start, Start::Continue(token.clone()));
+    let (code, status) = refused(list(&format!("continue={}", token.text(Tag::from_random(8))))).await;
+    assert_eq!((code, &status["reason"]), (410, &"Expired".into()));
+    let fresh = list(&format!("continue={}", status["metadata"]["continue"].as_str().unwrap())).unwrap();
+    assert_eq!(fresh.start, Start::Continue(ContinueToken { revision: None, ..token }));
+}
+
+#[test]
+fn a_watch_begins_where_it_is_asked_to() {
+    let served = TAG.served(41);
+    let begin = |query: &str| watch(&query.replace("OURS", &served.to_string())).unwrap().begin;
+    let all = |end_is_told, not_older_than| Begin::All { end_is_told, not_older_than };
+    assert_eq!(begin(""), all(false, None));
+    assert_eq!(begin("resourceVersion=0"), all(false, None));
+    assert_eq!(begin("resourceVersion=OURS"), Begin::After(41));
+    assert_eq!(begin("sendInitialEvents=true&resourceVersionMatch=NotOlderThan"), all(true, None));
+    assert_eq!(begin("sendInitialEvents=1&resourceVersionMatch=NotOlderThan&resourceVersion=OURS"), all(true, Some(41)));
+    assert_eq!(begin("sendInitialEvents=false&resourceVersionMatch=NotOlderThan"), Begin::Now);
+    assert_eq!(begin("sendInitialEvents=false&resourceVersionMatch=NotOlderThan&resourceVersion=OURS"), Begin::After(41));
+}
+
+#[tokio::test]
+async fn watch_options_that_do_not_go_together_are_refused() {
+    for (query, code) in [
+        ("sendInitialEvents=true", 422),
+        ("sendInitialEvents=true&resourceVersionMatch=Exact&resourceVersion=1", 422),
+        ("resourceVersionMatch=NotOlderThan&resourceVersion=0", 422),
+        ("continue=abc", 422),
+        ("resourceVersion=new", 400),
+        ("timeoutSeconds=soon", 400),
+        ("labelSelector=a%20in", 400),
+    ] {
+        assert_eq!(refused(watch(query)).await.0, code, "{query}");
     }
 }
 
@@ -79,7 +153,10 @@ async fn bad_options_are_refused_in_the_words_that_clients_know() {
         ("fieldSelector=metadata.name=a=b", 400, "invalid field selector: unescaped character in value: ="),
         ("fieldSelector=metadata.name=a%5Cb", 400, "invalid field selector: invalid escape sequence: \\b"),
         ("fieldSelector=metadata.name=a%5C", 400, "invalid field selector: invalid escape sequence: \\"),
-        ("continue=abc", 400, "continue key is not valid: lists of this server are never continued"),
+        ("continue=abc", 400, "continue key is not valid: it was not made here"),
+        ("continue=%21", 400, "continue key is not valid: it is not base64"),
+        ("resourceVersion=new", 400, "invalid resource version: \"new\""),
+        ("continue=e30&resourceVersion=5", 400, "specifying resource version is not allowed when using continue"),
         (
             "sendInitialEvents=true",
             422,

@@ -1,42 +1,30 @@
 //! One request for a resource, as its handler sees it.
 
 use axum::extract::Request;
-use axum::response::{IntoResponse as _, Response};
-use http::header;
+use http::HeaderMap;
 
 use crate::apiserver::content::Content;
 use crate::apiserver::filters::InFlight;
-use crate::apiserver::groups::{ApiGroup, ResourceType};
-use crate::apiserver::list_options::{ListOptions, is_pretty};
-use crate::apiserver::negotiate::{JSON, accepts_json};
-use crate::apiserver::resources::join::Moment;
-use crate::apiserver::resources::json::{Json, indent};
-use crate::apiserver::resources::list::{List, Rows};
+use crate::apiserver::groups::{ApiVersion, ResourceType};
+use crate::apiserver::negotiate::{Accepted, include_object};
+use crate::apiserver::resources::encoder::Encoder;
 use crate::apiserver::status::Status;
 use crate::apiserver::{RequestInfo, ResourceRequest};
 
-/// Most objects fit; a longer one costs a second allocation.
-const OBJECT_CAPACITY_BYTES: usize = 1 << 10;
-
-/// What is asked for, and of what the answer is made.
-pub(super) struct Call<'a> {
+/// What is asked for.
+pub(crate) struct Call<'a> {
     pub(super) content: &'a Content,
-    pub(super) group: &'a ApiGroup,
+    pub(crate) group: &'a ApiVersion,
     pub(super) resource: &'a ResourceRequest,
-    pub(super) moment: Moment,
-    query: &'a str,
-    in_flight: InFlight,
+    pub(super) verb: &'a str,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) query: &'a str,
+    pub(super) in_flight: InFlight,
 }
 
 impl<'a> Call<'a> {
-    /// Reads `request`, which the router took for `verb` on `served`.
-    pub(super) fn of(
-        content: &'a Content,
-        request: &'a Request,
-        verb: &str,
-        served: &ResourceType,
-    ) -> Result<Self, Status> {
-        accepts_json(request.headers())?;
+    /// Reads `request`, which the router took for one about `served`.
+    pub(super) fn of(content: &'a Content, request: &'a Request, served: &ResourceType) -> Result<Self, Status> {
         let info = request.extensions().get::<RequestInfo>().ok_or_else(Status::path_not_found)?;
         let resource = info.resource.as_ref().ok_or_else(Status::path_not_found)?;
         let group = content.groups.find(&resource.group, &resource.version).ok_or_else(Status::path_not_found)?;
@@ -45,35 +33,16 @@ impl<'a> Call<'a> {
         if resource.resource != served.plural || !resource.subresource.is_empty() {
             return Err(Status::path_not_found());
         }
-        match info.verb.as_str() {
-            allowed if allowed == verb => {}
-            "watch" => return Err(Status::verb_not_supported("watch", &group.name, &resource.resource)),
-            _ => return Err(Status::path_not_found()),
-        }
         let in_flight = request.extensions().get::<InFlight>().cloned();
         let in_flight = in_flight.ok_or_else(|| Status::internal("the request came past the filters", None))?;
-        let query = request.uri().query().unwrap_or_default();
-        Ok(Self { content, group, resource, moment: content.moment(), query, in_flight })
+        let (headers, query) = (request.headers(), request.uri().query().unwrap_or_default());
+        Ok(Self { content, group, resource, verb: &info.verb, headers, query, in_flight })
     }
 
-    /// The options of a list.
-    pub(super) fn options(&self) -> Result<ListOptions, Status> {
-        ListOptions::parse(self.query)
-    }
-
-    /// A list of `rows`.
-    pub(super) async fn list(self, rows: impl Rows) -> Response {
-        List::new(rows).answer(is_pretty(self.query), self.in_flight).await
-    }
-
-    /// One object, whose members `fill` writes.
-    pub(super) fn object(&self, fill: impl FnOnce(&mut Json)) -> Response {
-        let mut json = Json::with_capacity(OBJECT_CAPACITY_BYTES);
-        json.object(fill);
-        json.end_line();
-        let compact = json.take();
-        let body = if is_pretty(self.query) { indent(&compact).into() } else { compact };
-        ([(header::CONTENT_TYPE, JSON)], body).into_response()
+    /// What writes the answer.
+    pub(super) fn encoder(&self, accepted: Accepted) -> Result<Encoder, Status> {
+        let include = include_object(self.query)?;
+        Ok(Encoder { group_version: self.group.group_version(), dialect: self.group.dialect, accepted, include })
     }
 
     /// There is no `name` of the plural `resource` in the cluster. Before everything was listed

@@ -14,7 +14,7 @@ use crate::usage::{Source, Usage};
 /// Whose metadata an object has: those of the core object that it tells about. They are the same
 /// from every replica and at every time, unlike those of an object that is made for the answer.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Metadata<'a> {
+pub(crate) struct Metadata<'a> {
     pub(super) name: &'a str,
     pub(super) namespace: Option<&'a str>,
     pub(super) created: UnixMillis,
@@ -27,10 +27,14 @@ pub(super) fn type_meta(json: &mut Json, kind: &str, group_version: &str) {
     json.key("apiVersion").string(group_version);
 }
 
-/// `kind`, `apiVersion` and `metadata` of a list.
-pub(super) fn list_head(json: &mut Json, item_kind: &str, group_version: &str, resource_version: u64) {
-    type_meta(json, &format!("{item_kind}List"), group_version);
-    json.key("metadata").object(|json| json.key("resourceVersion").quoted_number(resource_version));
+/// `metadata` of a list or a table; `continue` is empty at its end.
+pub(super) fn list_meta(json: &mut Json, resource_version: u64, r#continue: &str) {
+    json.key("metadata").object(|json| {
+        json.key("resourceVersion").quoted_number(resource_version);
+        if !r#continue.is_empty() {
+            json.key("continue").string(r#continue);
+        }
+    });
 }
 
 /// `metadata`.
@@ -57,10 +61,15 @@ pub(super) fn times(json: &mut Json, time: UnixMillis, window: Duration) {
 /// `freshness`, in our own group alone.
 pub(super) fn freshness(json: &mut Json, dialect: Dialect, freshness: Freshness) {
     if dialect == Dialect::Own {
-        json.key("freshness").string(match freshness {
-            Freshness::Fresh => "Fresh",
-            Freshness::Stale => "Stale",
-        });
+        json.key("freshness").string(freshness_word(freshness));
+    }
+}
+
+/// The value of `freshness`.
+pub(super) const fn freshness_word(freshness: Freshness) -> &'static str {
+    match freshness {
+        Freshness::Fresh => "Fresh",
+        Freshness::Stale => "Stale",
     }
 }
 

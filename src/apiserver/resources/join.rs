@@ -6,11 +6,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::apiserver::moments::Tag;
 use crate::apiserver::resources::absence::{Absence, Cause};
 use crate::clock::UnixMillis;
 use crate::cluster::{Container, ContainerState, Node, Phase, Pod, View};
 use crate::store::{ContainerRecord, NodeRecord, PodRecord, Snapshot};
-use crate::usage::{ContainerName, PodKey, Run, Usage};
+use crate::usage::{ContainerName, NodeName, PodKey, Run, Usage};
 
 /// A good scrape younger than this many resolutions makes an answer fresh.
 const FRESH_RESOLUTIONS: u32 = 2;
@@ -29,6 +30,13 @@ pub(crate) struct Moment {
     pub(crate) now: UnixMillis,
     /// How old a sample may be.
     pub(crate) ages: Ages,
+    /// The version of what changed since the moment before with no version of its own: what is gone,
+    /// and what only time has changed.
+    pub(crate) step: u64,
+    /// The version of all that is in it: no change in it is later, and no other moment has it.
+    pub(crate) revision: u64,
+    /// Whose versions these are.
+    pub(crate) tag: Tag,
 }
 
 /// How old things may be.
@@ -112,9 +120,31 @@ impl<'m> PodAnswer<'m> {
 }
 
 impl Moment {
-    /// The version of this moment: grows with every change of the cluster and every stored scrape.
-    pub(crate) fn resource_version(&self) -> u64 {
-        self.snapshot.revision().saturating_add(self.view.revision())
+    /// Its version as clients see it.
+    pub(crate) const fn resource_version(&self) -> u64 {
+        self.tag.served(self.revision)
+    }
+
+    /// The version of the last change of a node or of its record.
+    pub(crate) fn node_revision(&self, node: &Node) -> u64 {
+        node.revision.max(self.record_revision(&node.name))
+    }
+
+    /// The version of the last change of a pod or of its node's record.
+    pub(crate) fn pod_revision(&self, pod: &Pod) -> u64 {
+        pod.revision.max(pod.node.as_ref().map_or(0, |node| self.record_revision(node)))
+    }
+
+    fn record_revision(&self, node: &NodeName) -> u64 {
+        self.snapshot.node(node).map_or(0, |record| record.revision)
+    }
+
+    /// Whether time alone, from this moment to `later`, changes what is served from a record.
+    pub(crate) fn is_outgrown(&self, record: &NodeRecord, later: UnixMillis) -> bool {
+        let max_sample_age = self.ages.max_sample_age;
+        let has_expired = |run: &Run, now: UnixMillis| now.since(run.last_time()) > max_sample_age;
+        self.is_fresh(record, self.now) != self.is_fresh(record, later)
+            || record.runs().any(|run| has_expired(run, self.now) != has_expired(run, later))
     }
 
     /// Usage of a node, or why there is none.
@@ -178,11 +208,12 @@ impl Moment {
     }
 
     fn freshness(&self, record: &NodeRecord) -> Freshness {
+        if self.is_fresh(record, self.now) { Freshness::Fresh } else { Freshness::Stale }
+    }
+
+    fn is_fresh(&self, record: &NodeRecord, now: UnixMillis) -> bool {
         let limit = self.ages.resolution * FRESH_RESOLUTIONS;
-        match record.last_success {
-            Some(success) if self.now.since(success) < limit => Freshness::Fresh,
-            _ => Freshness::Stale,
-        }
+        record.last_success.is_some_and(|success| now.since(success) < limit)
     }
 
     fn completeness(&self, readings: &Readings<'_>, pod: &Pod, containers: &[ContainerAnswer<'_>]) -> Completeness {

@@ -24,11 +24,6 @@ impl Json {
         Self { out: BytesMut::with_capacity(bytes), needs_comma: false }
     }
 
-    /// Bytes written and not yet taken.
-    pub(crate) fn len(&self) -> usize {
-        self.out.len()
-    }
-
     /// What was written since the last taking. The document goes on where it stands.
     pub(crate) fn take(&mut self) -> Bytes {
         self.out.split().freeze()
@@ -129,6 +124,29 @@ impl Json {
         self.out.put_u8(b'\n');
     }
 
+    /// No value.
+    pub(crate) fn null(&mut self) {
+        self.separate();
+        self.out.put_slice(b"null");
+        self.needs_comma = true;
+    }
+
+    /// Text that was written elsewhere.
+    pub(crate) fn raw(&mut self, text: &[u8]) {
+        self.out.put_slice(text);
+    }
+
+    /// What was written; another document may begin.
+    pub(crate) fn restart(&mut self) -> Bytes {
+        self.needs_comma = false;
+        self.take()
+    }
+
+    /// Where it is written to.
+    pub(crate) fn buffer(&mut self) -> &mut BytesMut {
+        &mut self.out
+    }
+
     fn separate(&mut self) {
         if self.needs_comma {
             self.out.put_u8(b',');
@@ -199,6 +217,7 @@ mod tests {
             json.key("empty").object(|_| {});
             json.key("list").array(|json| {
                 json.number(1);
+                json.null();
                 json.plain("100m");
                 json.array(|_| {});
                 json.object(|json| json.member("a\"b", "c\\\n:,{"));
@@ -212,7 +231,7 @@ mod tests {
     fn what_is_written_reads_back() {
         let value: serde_json::Value = serde_json::from_slice(&sample()).unwrap();
         let expected = serde_json::json!({
-            "kind": "A", "empty": {}, "list": [1, "100m", [], {"a\"b": "c\\\n:,{"}], "last": u64::MAX,
+            "kind": "A", "empty": {}, "list": [1, null, "100m", [], {"a\"b": "c\\\n:,{"}], "last": u64::MAX,
         });
         assert_eq!(value, expected);
     }

@@ -1,25 +1,45 @@
 //! The objects we answer with.
 //!
 //! ```text
-//! cluster View ──┐                ┌─▶ nodes         ─┐
-//!                ├─ join: Moment ─┼─▶ pods           ├─▶ json ─▶ one object, or a streamed list
-//! store Snapshot ┘                └─▶ node_scrapes  ─┘
+//! cluster View ──┐                ┌─▶ nodes         ─┐             ┌─▶ one object
+//!                ├─ join: Moment ─┼─▶ pods           ├─▶ encoder ──┼─▶ list ─▶ stream
+//! store Snapshot ┘                └─▶ node_scrapes  ─┘             └─▶ watch: what differs between
+//!                                                                      two moments
 //! ```
 //!
 //! [`join`] decides what is served and why something is not; the files named after resources say
-//! how it is written; nothing here knows who asks, or changes anything.
+//! how it is written; `serve` reads requests. Nothing here knows who asks, or changes anything.
 
 mod absence;
 mod call;
+mod encoder;
 mod fields;
 mod go_duration;
 mod join;
 mod json;
 mod list;
-pub(crate) mod node_scrapes;
-pub(crate) mod nodes;
-pub(crate) mod pods;
+mod node_scrapes;
+mod nodes;
+mod pods;
+mod proto;
+mod protobuf_list;
+mod resource;
+mod serve;
+mod stream;
+mod table;
+mod text;
+mod walk;
+mod watch;
+#[cfg(test)]
+pub(crate) mod published;
 #[cfg(test)]
 pub(crate) mod world;
+pub(crate) mod yaml;
 
 pub(crate) use join::{Ages, Moment};
+pub(crate) use json::indent;
+pub(crate) use node_scrapes::NodeScrapes;
+pub(crate) use nodes::Nodes;
+pub(crate) use pods::Pods;
+pub(crate) use serve::{collection, object};
+pub(crate) use watch::Watches;

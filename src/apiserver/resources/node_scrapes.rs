@@ -1,84 +1,102 @@
 //! `nodescrapes`: how the last request to each kubelet went, in our own group.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
-use axum::response::Response;
-
-use crate::apiserver::content::Content;
-use crate::apiserver::groups::NODE_SCRAPES;
-use crate::apiserver::list_options::ListOptions;
-use crate::apiserver::resources::call::Call;
-use crate::apiserver::resources::fields::{self, Metadata};
+use crate::apiserver::groups::{Dialect, NODE_SCRAPES, ResourceType};
+use crate::apiserver::protobuf::metrics;
+use crate::apiserver::resources::absence::Absence;
+use crate::apiserver::resources::fields::Metadata;
 use crate::apiserver::resources::join::{Completeness, Moment};
 use crate::apiserver::resources::json::Json;
-use crate::apiserver::resources::list::{Rows, Section};
-use crate::apiserver::status::Status;
-use crate::cluster::Node;
+use crate::apiserver::resources::nodes::Nodes;
+use crate::apiserver::resources::proto;
+use crate::apiserver::resources::resource::Resource;
+use crate::apiserver::resources::table::{self, Column};
+use crate::cluster::{Node, View};
 use crate::store::NodeRecord;
-use crate::usage::{NodeName, PodKey, Rejected};
+use crate::usage::{PodKey, Rejected};
 
-/// About 100 µs of work.
-const ROWS_PER_TURN: usize = 128;
+/// The resource.
+pub(crate) struct NodeScrapes;
 
-/// Pods that are served without a container that the kubelet does not report, by node.
-type PartialPods = HashMap<NodeName, Vec<PodKey>>;
-
-/// `…/nodescrapes`
-pub(crate) async fn list(State(content): State<Arc<Content>>, request: Request) -> Result<Response, Status> {
-    let call = Call::of(&content, &request, "list", &NODE_SCRAPES)?;
-    let rows = ScrapeRows {
-        partial: partial_pods(&call.moment, None).await,
-        moment: call.moment.clone(),
-        group_version: call.group.group_version(),
-        options: call.options()?,
-        after: None,
-    };
-    Ok(call.list(rows).await)
+/// How the last request to a kubelet went.
+pub(crate) struct ScrapeAnswer<'m> {
+    created: crate::clock::UnixMillis,
+    /// `None` before the first one.
+    record: Option<&'m NodeRecord>,
+    /// Pods that are served without a container that the kubelet does not report.
+    partial: Vec<PodKey>,
 }
 
-/// `…/nodescrapes/NAME`
-pub(crate) async fn get(State(content): State<Arc<Content>>, request: Request) -> Result<Response, Status> {
-    let call = Call::of(&content, &request, "get", &NODE_SCRAPES)?;
-    let name = &call.resource.name;
-    let node = call.moment.view.node(name).ok_or_else(|| call.not_found("nodescrapes", name))?;
-    let partial = partial_pods(&call.moment, Some(&node.name)).await;
-    Ok(call.object(|json| {
-        fields::type_meta(json, NODE_SCRAPES.kind, &call.group.group_version());
-        write(json, node, &call.moment, &partial);
-    }))
-}
+impl Resource for NodeScrapes {
+    const TYPE: ResourceType = NODE_SCRAPES;
+    const UNKNOWN: &'static str = "nodescrapes";
 
-/// Those on `node`, or on all nodes. Goes over all pods, which takes milliseconds in a large
-/// cluster, and gives way to other tasks.
-async fn partial_pods(moment: &Moment, node: Option<&NodeName>) -> PartialPods {
-    const PODS_PER_TURN: usize = 256;
-    let mut partial = PartialPods::new();
-    for (index, pod) in moment.view.pods().enumerate() {
-        if index % PODS_PER_TURN == PODS_PER_TURN - 1 {
-            tokio::task::yield_now().await;
+    type Subject = Node;
+    type Answer<'m> = ScrapeAnswer<'m>;
+    type Message = metrics::NodeScrape;
+
+    fn after<'v>(view: &'v View, position: Option<&PodKey>) -> impl Iterator<Item = &'v Arc<Node>> + Send {
+        Nodes::after(view, position)
+    }
+
+    fn find<'v>(view: &'v View, key: &PodKey) -> Option<&'v Arc<Node>> {
+        Nodes::find(view, key)
+    }
+
+    fn key(node: &Node) -> PodKey {
+        Nodes::key(node)
+    }
+
+    fn metadata(node: &Node) -> Metadata<'_> {
+        Nodes::metadata(node)
+    }
+
+    fn answer<'m>(moment: &'m Moment, _: Dialect, node: &'m Node) -> Result<ScrapeAnswer<'m>, Absence<'m>> {
+        let record = moment.snapshot.node(&node.name);
+        let partial = record.map(|record| partial_pods(moment, record)).unwrap_or_default();
+        Ok(ScrapeAnswer { created: node.created, record, partial })
+    }
+
+    fn revision(moment: &Moment, node: &Node) -> u64 {
+        moment.node_revision(node)
+    }
+
+    fn json(json: &mut Json, _: Dialect, answer: &ScrapeAnswer<'_>) {
+        match answer.record {
+            Some(record) => write_record(json, record),
+            None => {
+                json.key("outcome").string("Pending");
+                json.key("since").time(answer.created);
+            }
         }
-        let Some(on) = pod.node.as_ref().filter(|on| node.is_none_or(|node| node == *on)) else { continue };
-        if moment.pod(pod).is_ok_and(|answer| answer.completeness == Completeness::Settled) {
-            partial.entry(on.clone()).or_default().push(pod.key.clone());
+        if !answer.partial.is_empty() {
+            json.key("partialPods")
+                .array(|json| answer.partial.iter().for_each(|pod| json.string(&pod.to_string())));
         }
     }
-    partial
+
+    fn columns(_: Dialect) -> &'static [Column] {
+        table::SCRAPE_COLUMNS
+    }
+
+    fn cells(json: &mut Json, _: Dialect, node: &Node, answer: &ScrapeAnswer<'_>, moment: &Moment) {
+        table::scrape_cells(json, node, answer.record, moment.now);
+    }
+
+    fn message(node: &Node, resource_version: u64, _: Dialect, answer: &ScrapeAnswer<'_>) -> metrics::NodeScrape {
+        proto::scrape(&Self::metadata(node), &resource_version.to_string(), answer.record, &answer.partial)
+    }
 }
 
-fn write(json: &mut Json, node: &Node, moment: &Moment, partial: &PartialPods) {
-    let metadata = Metadata { name: node.name.as_str(), namespace: None, created: node.created, labels: &node.labels };
-    fields::metadata(json, &metadata, moment.resource_version());
-    if let Some(record) = moment.snapshot.node(&node.name) {
-        write_record(json, record);
-    } else {
-        json.key("outcome").string("Pending");
-        json.key("since").time(node.created);
-    }
-    if let Some(pods) = partial.get(&node.name) {
-        json.key("partialPods").array(|json| pods.iter().for_each(|pod| json.string(&pod.to_string())));
-    }
+/// Only a pod that the kubelet reports can lack one of its containers for good.
+fn partial_pods(moment: &Moment, record: &NodeRecord) -> Vec<PodKey> {
+    let reported = record.pods().iter().filter_map(|reported| moment.view.pod(&reported.key));
+    let is_partial = |answer: Completeness| answer == Completeness::Settled;
+    reported
+        .filter(|pod| moment.pod(pod).is_ok_and(|answer| is_partial(answer.completeness)))
+        .map(|pod| pod.key.clone())
+        .collect()
 }
 
 fn write_record(json: &mut Json, record: &NodeRecord) {
@@ -109,37 +127,8 @@ fn write_record(json: &mut Json, record: &NodeRecord) {
     }
 }
 
-fn refused_lines(rejected: &Rejected) -> Option<String> {
+/// What was wrong with an otherwise good body.
+pub(super) fn refused_lines(rejected: &Rejected) -> Option<String> {
     let (line, reason) = rejected.first?;
     Some(format!("{} lines were refused; line {line} {reason}", rejected.count))
-}
-
-struct ScrapeRows {
-    moment: Moment,
-    partial: PartialPods,
-    group_version: String,
-    options: ListOptions,
-    after: Option<NodeName>,
-}
-
-impl Rows for ScrapeRows {
-    fn head(&self, json: &mut Json) {
-        fields::list_head(json, NODE_SCRAPES.kind, &self.group_version, self.moment.resource_version());
-    }
-
-    fn turn(&mut self, _section: Section, json: &mut Json) -> bool {
-        let after = self.after.take();
-        let mut nodes = self.moment.view.nodes_after(after.as_ref());
-        for node in nodes.by_ref().take(ROWS_PER_TURN) {
-            self.after = Some(node.name.clone());
-            if self.options.select("", node.name.as_str(), &node.labels) {
-                json.object(|json| write(json, node, &self.moment, &self.partial));
-            }
-        }
-        nodes.next().is_some()
-    }
-
-    fn has_missing(&self) -> bool {
-        false
-    }
 }

@@ -3,14 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::apiserver::moments::{Moments, Tag};
 use crate::apiserver::resources::{Ages, Moment};
-use crate::clock::UnixMillis;
+use crate::clock::{Clock, UnixMillis};
 use crate::cluster::{Cluster, Container, ContainerState, Labels, Node, Phase, Pod};
+use crate::revision::Revisions;
 use crate::store::{Merge, Store};
 use crate::usage::{Batch, Failure, NodeName, PodKey, Reading, Rejected, Row, Scrape, Uid};
 
 /// When the world began: 2027-01-15T08:00:00Z.
 const BEGIN: UnixMillis = UnixMillis(1_800_000_000_000);
+/// The tag of its versions.
+const TAG: Tag = Tag::from_random(7);
 
 /// So many seconds after the world began.
 pub(crate) fn at(seconds: f64) -> UnixMillis {
@@ -29,6 +33,7 @@ pub(crate) fn node(name: &str) -> Node {
         uid: Uid::parse(name),
         labels: Labels::new([(Arc::from("zone"), Arc::from("a"))]),
         created: at(0.0),
+        revision: 0,
         addresses: vec![],
         kubelet_port: None,
         ready: true,
@@ -45,6 +50,7 @@ pub(crate) fn pod(name: &str, node: &str, containers: &[(&str, ContainerState)])
         uid: Uid::parse(name),
         labels: Labels::new([(Arc::from("app"), Arc::from("web"))]),
         created: at(0.0),
+        revision: 0,
         node: Some(node.into()),
         phase: Phase::Running,
         containers: containers.iter().map(|(name, state)| Container { name: (*name).into(), state: *state }).collect(),
@@ -66,11 +72,16 @@ pub(crate) fn reading(time: f64, cpu_millis: u64, memory_mib: u64) -> Reading {
 pub(crate) struct World {
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) store: Arc<Store>,
+    pub(crate) revisions: Revisions,
 }
 
 impl World {
     pub(crate) fn with(nodes: Vec<Node>, pods: Vec<Pod>) -> Self {
-        Self { cluster: Arc::new(Cluster::with(nodes, pods)), store: Arc::new(Store::new(100)) }
+        let revisions = Revisions::after(99);
+        let (cluster, store) = (Cluster::new(revisions.clone()), Store::new(revisions.clone()));
+        nodes.into_iter().for_each(|node| cluster.apply(node));
+        pods.into_iter().for_each(|pod| cluster.apply(pod));
+        Self { cluster: Arc::new(cluster), store: Arc::new(store), revisions }
     }
 
     /// A good scrape at `time`, in which `node` reported itself and these containers of pods in
@@ -103,7 +114,17 @@ impl World {
             snapshot: self.store.snapshot(),
             now: at(now),
             ages: Ages { resolution: Duration::from_secs(15), max_sample_age: Duration::from_mins(2) },
+            step: self.revisions.next(),
+            revision: self.revisions.next(),
+            tag: TAG,
         }
+    }
+
+    /// The moments of this world.
+    pub(crate) fn moments(&self, clock: Clock) -> Moments {
+        let world = (Arc::clone(&self.cluster), Arc::clone(&self.store));
+        let ages = (Duration::from_secs(15), Duration::from_mins(2));
+        Moments::new(world, clock, (self.revisions.clone(), TAG), ages.0, ages.1)
     }
 
     fn record(&self, node: &str, time: f64, batch: Option<&Batch<'_>>, outcome: Result<(), Failure>) {

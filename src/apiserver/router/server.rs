@@ -11,13 +11,15 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt as _;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use crate::apiserver::authn::{Authenticate, AuthnError, User, Via};
 use crate::apiserver::authz::{Authorize, AuthzError, Decision};
 use crate::apiserver::resources::world::{World, at};
-use crate::apiserver::{Api, ConnectionId, Limits, Metrics, Peer, RequestInfo, router};
+use crate::apiserver::{Api, ConnectionId, Limits, Metrics, Moments, Peer, RequestInfo, router};
 use crate::clock::{Clock, ClockHand};
+use crate::config::ApiGroups;
 use crate::readiness::{Heartbeat, Readiness};
 use crate::telemetry::Exposition;
 
@@ -69,41 +71,49 @@ impl Authorize for NotMallory {
     }
 }
 
-pub(super) struct Server {
+pub(crate) struct Server {
     router: Router,
-    pub(super) hand: ClockHand,
-    pub(super) readiness: Readiness,
-    pub(super) exposition: Arc<Exposition>,
+    pub(crate) hand: ClockHand,
+    pub(crate) readiness: Readiness,
+    pub(crate) exposition: Arc<Exposition>,
+    pub(crate) moments: Arc<Moments>,
+    pub(crate) closing: CancellationToken,
 }
 
 impl Server {
-    pub(super) fn over(world: &World) -> Self {
+    pub(crate) fn over(world: &World) -> Self {
         Self::limited(world, 400)
     }
 
-    /// A server that answers so many requests for resources at once, 31 s after the world began.
-    pub(super) fn limited(world: &World, requests_in_flight: usize) -> Self {
+    /// A server that answers so many requests for resources at once.
+    pub(crate) fn limited(world: &World, requests_in_flight: usize) -> Self {
+        let groups = ApiGroups { own: Some("custom.example.com".to_owned()), metrics: true };
+        Self::serving(world, groups, requests_in_flight)
+    }
+
+    /// A server of these groups, 31 s after the world began.
+    pub(crate) fn serving(world: &World, groups: ApiGroups, requests_in_flight: usize) -> Self {
         let (clock, hand) = Clock::manual(at(31.0));
         let mut metrics = None;
         let exposition = Arc::new(Exposition::new(|registry| metrics = Some(Metrics::register(registry))));
         let readiness = Readiness::default();
+        let moments = Arc::new(world.moments(clock.clone()));
+        let closing = CancellationToken::new();
         let api = Api {
-            cluster: Arc::clone(&world.cluster),
-            store: Arc::clone(&world.store),
+            moments: Arc::clone(&moments),
             readiness: readiness.clone(),
             heartbeat: Heartbeat::new(clock.clone()),
             clock,
             exposition: Arc::clone(&exposition),
-            group: "custom.example.com".to_owned(),
-            resolution: Duration::from_secs(15),
-            max_sample_age: Duration::from_mins(2),
+            closing: closing.clone(),
+            groups,
         };
         let limits = Limits { requests_in_flight, request_timeout: Duration::from_mins(1) };
         let router = router(api, Arc::new(Named), Arc::new(NotMallory), limits, metrics.unwrap());
-        Self { router, hand, readiness, exposition }
+        Self { router, hand, readiness, exposition, moments, closing }
     }
 
-    pub(super) async fn send(&self, request: http::request::Builder) -> Response<Body> {
+    pub(crate) async fn send(&self, request: http::request::Builder) -> Response<Body> {
         let peer = Peer {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 40_000)),
             certificates: Arc::from([]),
@@ -114,31 +124,31 @@ impl Server {
     }
 
     /// Status and body of a GET.
-    pub(super) async fn get(&self, uri: &str) -> (u16, String) {
+    pub(crate) async fn get(&self, uri: &str) -> (u16, String) {
         read(self.send(Request::get(uri)).await).await
     }
 
     /// The same, sent by `user`.
-    pub(super) async fn get_as(&self, user: &str, uri: &str) -> (u16, String) {
+    pub(crate) async fn get_as(&self, user: &str, uri: &str) -> (u16, String) {
         read(self.send(Request::get(uri).header("x-user", user)).await).await
     }
 
     /// The body of a good answer that is a document.
-    pub(super) async fn document(&self, uri: &str) -> serde_json::Value {
+    pub(crate) async fn document(&self, uri: &str) -> serde_json::Value {
         let (code, body) = self.get(uri).await;
         assert_eq!(code, 200, "{uri}: {body}");
         serde_json::from_str(&body).unwrap()
     }
 }
 
-pub(super) async fn read(response: Response<Body>) -> (u16, String) {
+pub(crate) async fn read(response: Response<Body>) -> (u16, String) {
     let code = response.status().as_u16();
     let body = response.into_body().collect().await.unwrap().to_bytes();
     (code, String::from_utf8(body.to_vec()).unwrap())
 }
 
 /// Compares with a file of `tests/golden/apiserver`, which `UPDATE_GOLDEN=1` writes anew.
-pub(super) fn assert_golden(name: &str, actual: &str) {
+pub(crate) fn assert_golden(name: &str, actual: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/apiserver").join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, actual).unwrap();

@@ -17,6 +17,12 @@ pub(crate) trait Indexed: PartialEq + Sized {
     /// Takes over the key's own copy of its names.
     fn adopt_key(&mut self, key: &Self::Key);
 
+    /// The version of its last change.
+    fn revision(&self) -> u64;
+
+    /// Says which version its last change was.
+    fn set_revision(&mut self, revision: u64);
+
     /// The map of a view that holds its kind.
     fn map(view: &View) -> &imbl::OrdMap<Self::Key, Arc<Self>>;
 
@@ -42,6 +48,14 @@ impl Indexed for Node {
 
     fn adopt_key(&mut self, key: &NodeName) {
         self.name = key.clone();
+    }
+
+    fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    fn set_revision(&mut self, revision: u64) {
+        self.revision = revision;
     }
 
     fn map(view: &View) -> &imbl::OrdMap<NodeName, Arc<Self>> {
@@ -74,6 +88,14 @@ impl Indexed for Pod {
 
     fn adopt_key(&mut self, key: &PodKey) {
         self.key = key.clone();
+    }
+
+    fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    fn set_revision(&mut self, revision: u64) {
+        self.revision = revision;
     }
 
     fn map(view: &View) -> &imbl::OrdMap<PodKey, Arc<Self>> {

@@ -10,11 +10,13 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use imbl::ordmap::DiffItem;
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
 use crate::cluster::index::pod_names::PodNames;
 use crate::cluster::{Node, Pod};
+use crate::revision::Revisions;
 use crate::usage::{NodeName, PodKey};
 
 pub(crate) use indexed::Indexed;
@@ -44,6 +46,7 @@ pub(crate) struct Listed {
 #[derive(Debug)]
 pub struct Cluster {
     current: ArcSwap<View>,
+    revisions: Revisions,
     changing: Mutex<()>,
     starts: broadcast::Sender<NodeName>,
 }
@@ -87,13 +90,23 @@ impl View {
             .map(|(_, pod)| pod)
     }
 
+    /// The nodes that are not the same as in `earlier`: come, gone, or changed.
+    pub fn nodes_changed_since<'a>(&'a self, earlier: &'a Self) -> impl Iterator<Item = &'a NodeName> {
+        earlier.nodes.diff(&self.nodes).map(changed_key)
+    }
+
+    /// The pods that are not the same as in `earlier`: come, gone, or changed.
+    pub fn pods_changed_since<'a>(&'a self, earlier: &'a Self) -> impl Iterator<Item = &'a PodKey> {
+        earlier.pods.diff(&self.pods).map(changed_key)
+    }
+
     /// The nodes after `name`, or all of them: for a reader that takes them in several turns.
-    pub fn nodes_after(&self, name: Option<&NodeName>) -> impl Iterator<Item = &Arc<Node>> {
+    pub fn nodes_after<'a>(&'a self, name: Option<&NodeName>) -> impl Iterator<Item = &'a Arc<Node>> + use<'a> {
         self.nodes.range((after(name), Bound::Unbounded)).map(|(_, node)| node)
     }
 
     /// The pods after `key`, or all of them: for a reader that takes them in several turns.
-    pub fn pods_after(&self, key: Option<&PodKey>) -> impl Iterator<Item = &Arc<Pod>> {
+    pub fn pods_after<'a>(&'a self, key: Option<&PodKey>) -> impl Iterator<Item = &'a Arc<Pod>> + use<'a> {
         self.pods.range((after(key), Bound::Unbounded)).map(|(_, pod)| pod)
     }
 
@@ -108,17 +121,30 @@ impl View {
     }
 }
 
+/// Maps share what did not change, so that a difference is found without looking at all of it.
+fn changed_key<'a, K, V>(change: DiffItem<'a, 'a, K, V>) -> &'a K {
+    match change {
+        DiffItem::Add(key, _) | DiffItem::Remove(key, _) | DiffItem::Update { new: (key, _), .. } => key,
+    }
+}
+
 fn after<K: Clone>(key: Option<&K>) -> Bound<K> {
     key.map_or(Bound::Unbounded, |key| Bound::Excluded(key.clone()))
 }
 
 impl Default for Cluster {
     fn default() -> Self {
-        Self { current: ArcSwap::default(), changing: Mutex::new(()), starts: broadcast::channel(STARTS_CAPACITY).0 }
+        Self::new(Revisions::after(0))
     }
 }
 
 impl Cluster {
+    /// An empty cluster that draws its revisions from `revisions`.
+    pub fn new(revisions: Revisions) -> Self {
+        let (current, changing) = (ArcSwap::default(), Mutex::new(()));
+        Self { current, revisions, changing, starts: broadcast::channel(STARTS_CAPACITY).0 }
+    }
+
     /// A cluster that holds these objects and changes no more: for tests of other rooms.
     pub fn with(nodes: Vec<Node>, pods: Vec<Pod>) -> Self {
         let cluster = Self::default();
@@ -175,14 +201,15 @@ impl Cluster {
     /// pod's names keep sharing them.
     pub(super) fn share<T: Indexed>(&self, mut object: T) -> Arc<T> {
         let view = self.current.load();
-        match T::map(&view).get_key_value(object.key()) {
-            Some((_, held)) if **held == object => Arc::clone(held),
-            Some((key, _)) => {
-                object.adopt_key(key);
-                Arc::new(object)
+        if let Some((key, held)) = T::map(&view).get_key_value(object.key()) {
+            object.set_revision(held.revision());
+            if **held == object {
+                return Arc::clone(held);
             }
-            None => Arc::new(object),
+            object.adopt_key(key);
         }
+        object.set_revision(self.revisions.next());
+        Arc::new(object)
     }
 
     /// Copy on write: readers keep their view, the next reader gets the changed one.
@@ -190,7 +217,7 @@ impl Cluster {
         let _only_writer = self.changing.lock();
         let mut next = View::clone(&self.current.load());
         edit(&mut next);
-        next.revision += 1;
+        next.revision = self.revisions.next();
         T::mark_changed(&mut next);
         self.current.store(Arc::new(next));
     }

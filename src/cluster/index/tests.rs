@@ -11,6 +11,7 @@ fn pod(namespace: &str, name: &str, uid: &str, states: &[ContainerState]) -> Pod
         uid: Uid::parse(uid),
         labels: Labels::default(),
         created: UnixMillis(0),
+        revision: 0,
         node: Some("node-1".into()),
         phase: Phase::Running,
         containers: states.iter().map(|state| Container { name: "c".into(), state: *state }).collect(),

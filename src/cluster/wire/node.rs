@@ -99,6 +99,7 @@ impl Wire for SlimNode {
             uid: Uid::parse(metadata.uid.as_deref().unwrap_or_default()),
             labels: interner.labels(&metadata.labels.unwrap_or_default()),
             created: metadata.creation_timestamp.as_ref().map(millis).unwrap_or_default(),
+            revision: 0,
             kubelet_port: status.daemon_endpoints.kubelet_endpoint.and_then(|endpoint| port(endpoint.port)),
             ready: status.conditions.iter().any(|condition| condition.kind == "Ready" && condition.status == "True"),
             addresses: status.addresses.into_iter().filter_map(address).collect(),

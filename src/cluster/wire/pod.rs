@@ -120,6 +120,7 @@ impl Wire for SlimPod {
             uid: Uid::parse(metadata.uid.as_deref().unwrap_or_default()),
             labels: interner.labels(&metadata.labels.unwrap_or_default()),
             created: metadata.creation_timestamp.as_ref().map(millis).unwrap_or_default(),
+            revision: 0,
             node: spec.node_name.as_deref().filter(|name| !name.is_empty()).map(|name| interner.text(name).into()),
             phase: phase(status.phase.as_deref()),
             containers: containers(&spec, &status, interner),

@@ -5,8 +5,13 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::config::fault::Faults;
-use crate::config::settings::Service;
-use crate::config::value::{dns_label, dns_subdomain, given};
+use crate::config::settings::{ApiGroups, Service};
+use crate::config::value::{dns_label, dns_subdomain, given, list};
+
+/// What `--serve-groups` calls our own group, whatever `--api-group` names it.
+const OWN: &str = "own";
+/// The group that today's consumers read.
+const METRICS: &str = "metrics.k8s.io";
 
 /// Which cluster is watched and what we are called in it.
 #[derive(Args, Clone, Debug)]
@@ -24,6 +29,14 @@ pub struct ClusterArgs {
     /// Name of our own API group
     #[arg(long, env = "KUBE_VITALS_API_GROUP", value_name = "GROUP", default_value = "custom.example.com")]
     pub api_group: String,
+
+    /// API groups to serve, comma-separated: own is the one that --api-group names, metrics.k8s.io the
+    /// one that kubectl top and the autoscalers read
+    ///
+    /// A group that is left out answers 404 and is in no discovery; remove its APIServices as well, or
+    /// the aggregator takes them for broken.
+    #[arg(long, env = "KUBE_VITALS_SERVE_GROUPS", value_name = "GROUPS", default_value = "own,metrics.k8s.io")]
+    pub serve_groups: String,
 
     /// Label selector of the nodes that are scraped and served; empty means all
     #[arg(short = 'l', long, env = "KUBE_VITALS_NODE_SELECTOR", value_name = "SELECTOR", default_value = "")]
@@ -43,7 +56,21 @@ impl ClusterArgs {
         })
     }
 
-    pub(in crate::config) fn api_group(&self, faults: &mut Faults) -> Option<String> {
+    pub(in crate::config) fn api_groups(&self, faults: &mut Faults) -> Option<ApiGroups> {
+        let own = self.own_group(faults);
+        let served = faults.read("--serve-groups", &self.serve_groups, |typed| {
+            let names: Vec<_> = list(typed).collect();
+            match names.iter().find(|name| ![OWN, METRICS].contains(name)) {
+                Some(unknown) => Err(format!("{unknown:?} is none of {OWN}, {METRICS}")),
+                None if names.is_empty() => Err(format!("must name one or more of {OWN}, {METRICS}")),
+                None => Ok((names.contains(&OWN), names.contains(&METRICS))),
+            }
+        });
+        let ((serves_own, metrics), own) = (served?, own?);
+        Some(ApiGroups { own: serves_own.then_some(own), metrics })
+    }
+
+    fn own_group(&self, faults: &mut Faults) -> Option<String> {
         faults.read("--api-group", &self.api_group, |typed| {
             let group = dns_subdomain(typed)?;
             if !group.contains('.') {

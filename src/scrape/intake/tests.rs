@@ -1,6 +1,7 @@
 //! What becomes of a body.
 
 use super::*;
+use crate::revision::Revisions;
 use crate::scrape::fixtures::{node, pod, resource_text, summary_json};
 use crate::usage::{Nanocores, PodKey, RejectReason, Rejected, Source, Uid, Usage};
 
@@ -13,7 +14,7 @@ fn minutes_ago(minutes: u64) -> UnixMillis {
 fn intake() -> Intake {
     let (clock, _) = Clock::manual(NOW);
     let cluster = Cluster::with(vec![node("n", &[])], vec![pod("n", minutes_ago(1))]);
-    Intake { cluster: Arc::new(cluster), store: Arc::new(Store::new(0)), clock, max_sample_age: Duration::from_mins(2) }
+    Intake { cluster: Arc::new(cluster), store: Arc::new(Store::new(Revisions::after(0))), clock, max_sample_age: Duration::from_mins(2) }
 }
 
 fn scrape() -> Scrape {

@@ -4,6 +4,7 @@
 use parking_lot::Mutex;
 
 use super::*;
+use crate::revision::Revisions;
 use crate::clock::UnixMillis;
 use crate::cluster::{Node, Pod};
 use crate::readiness::Readiness;
@@ -37,7 +38,7 @@ fn an_hour_ago() -> Arc<Mutex<UnixMillis>> {
 }
 
 fn scrape(kubelet: &FakeKubelet, settings: &Scraping, cluster: Arc<Cluster>) -> World {
-    let store = Arc::new(Store::new(0));
+    let store = Arc::new(Store::new(Revisions::after(0)));
     let mut registry = Registry::default();
     let parts = (Arc::clone(&cluster), Arc::clone(&store), Clock::system());
     let age = Duration::from_mins(2);

@@ -8,8 +8,11 @@ use crate::sim::control_plane::storage::{Key, Storage};
 use crate::sim::control_plane::write::complete;
 
 /// The groups that the server under test answers, with their priorities.
-const AGGREGATED: &[(&str, &str, u32, u32)] =
-    &[("custom.example.com", "v1", 1000, 15), ("metrics.k8s.io", "v1beta1", 100, 100)];
+const AGGREGATED: [(&str, &str, u32, u32); 3] = [
+    ("custom.example.com", "v1", 1000, 15),
+    ("metrics.k8s.io", "v1", 100, 200),
+    ("metrics.k8s.io", "v1beta1", 100, 100),
+];
 
 /// Puts the first objects: what a fresh cluster has, and what `deploy/` adds for the server.
 pub(crate) fn plant(storage: &Storage, client_ca_pem: &str, front_proxy_ca_pem: &str, now: UnixMillis) {

@@ -6,8 +6,9 @@ use super::findings::Findings;
 use crate::sim::control_plane::Account;
 use crate::sim::demo::client::Caller;
 
-const GROUPS: [(&str, &str, &[&str]); 2] = [
+const VERSIONS: [(&str, &str, &[&str]); 3] = [
     ("custom.example.com", "v1", &["nodes", "nodescrapes", "pods"]),
+    ("metrics.k8s.io", "v1", &["nodes", "pods"]),
     ("metrics.k8s.io", "v1beta1", &["nodes", "pods"]),
 ];
 
@@ -15,12 +16,14 @@ const GROUPS: [(&str, &str, &[&str]); 2] = [
 pub(super) async fn check(caller: &Caller<'_>, findings: &mut Findings) -> String {
     let before = findings.differences();
     health(caller, findings).await;
-    for (group, version, wanted) in GROUPS {
+    for (group, version, wanted) in VERSIONS {
         resources(caller, findings, group, version, wanted).await;
         api_service(caller, findings, &format!("{version}.{group}")).await;
     }
     let verdict = if findings.differences() == before { "as it should be" } else { "different" };
-    format!("discovery: health, 2 groups with their resources, 2 available APIServices with caBundle: {verdict}")
+    format!(
+        "discovery: health, 2 groups in 3 versions with their resources, 3 available APIServices with caBundle: {verdict}"
+    )
 }
 
 async fn health(caller: &Caller<'_>, findings: &mut Findings) {

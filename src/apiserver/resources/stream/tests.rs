@@ -4,25 +4,38 @@ use http_body_util::BodyExt as _;
 use tokio::time::Instant;
 
 use super::*;
+use crate::apiserver::resources::json::Json;
 
 /// So many rows of about a kilobyte, one a turn.
 struct Numbers {
     left: u64,
+    json: Json,
 }
 
-impl Rows for Numbers {
-    fn head(&self, json: &mut Json) {
+impl Numbers {
+    fn new(rows: u64) -> Self {
+        let mut json = Json::with_capacity(CHUNK_CAPACITY_BYTES);
+        json.open(b'{');
         json.key("kind").string("NumberList");
+        json.key("items").open(b'[');
+        Self { left: rows, json }
     }
+}
 
-    fn turn(&mut self, _section: Section, json: &mut Json) -> bool {
-        json.string(&"x".repeat(1000));
+impl Turns for Numbers {
+    fn turn(&mut self) -> bool {
+        self.json.string(&"x".repeat(1000));
         self.left -= 1;
+        if self.left == 0 {
+            self.json.close(b']');
+            self.json.close(b'}');
+            self.json.end_line();
+        }
         self.left > 0
     }
 
-    fn has_missing(&self) -> bool {
-        false
+    fn written(&mut self) -> &mut BytesMut {
+        self.json.buffer()
     }
 }
 
@@ -31,7 +44,7 @@ fn in_flight(time: Duration) -> InFlight {
 }
 
 async fn answer(rows: u64, pretty: bool) -> Response {
-    List::new(Numbers { left: rows }).answer(pretty, in_flight(Duration::from_mins(1))).await
+    Stream::new(Numbers::new(rows)).answer("application/json", pretty, in_flight(Duration::from_mins(1))).await
 }
 
 #[tokio::test]
@@ -58,8 +71,8 @@ async fn a_long_list_comes_in_chunks_and_whole() {
 
 #[tokio::test(start_paused = true)]
 async fn a_list_that_is_not_read_in_time_is_cut_off_not_ended() {
-    let list = List::new(Numbers { left: 1000 });
-    let mut body = list.answer(false, in_flight(Duration::from_secs(5))).await.into_body();
+    let list = Stream::new(Numbers::new(1000));
+    let mut body = list.answer("application/json", false, in_flight(Duration::from_secs(5))).await.into_body();
     tokio::time::sleep(Duration::from_secs(6)).await;
     let mut went_well = None;
     while let Some(frame) = body.frame().await {

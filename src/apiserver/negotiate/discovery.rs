@@ -1,11 +1,10 @@
-//! The `Accept` header: what we make of it while JSON is all we speak.
+//! The forms of discovery, which are JSON alone.
 
-use http::{HeaderMap, header};
+use http::HeaderMap;
 
+use crate::apiserver::negotiate::JSON;
+use crate::apiserver::negotiate::accept::{Clause, clauses};
 use crate::apiserver::status::Status;
-
-/// The type of every answer that is an object.
-pub(crate) const JSON: &str = "application/json";
 
 /// The parameters by which clients ask for the aggregated form of discovery.
 const AGGREGATED: [(&str, &str); 3] = [("g", "apidiscovery.k8s.io"), ("v", "v2"), ("as", "APIGroupDiscoveryList")];
@@ -21,76 +20,33 @@ pub(crate) enum DiscoveryForm {
 
 /// Refuses a request that accepts no JSON. No header, or an empty one, accepts anything.
 pub(crate) fn accepts_json(headers: &HeaderMap) -> Result<(), Status> {
-    if ranges(headers).iter().any(Range::is_plain_json) { Ok(()) } else { Err(Status::not_acceptable(JSON)) }
+    if clauses(headers).iter().any(is_plain_json) { Ok(()) } else { Err(Status::not_acceptable(JSON)) }
 }
 
 /// Which form of discovery the client likes best.
 pub(crate) fn discovery_form(headers: &HeaderMap) -> Result<DiscoveryForm, Status> {
-    let form = ranges(headers).into_iter().find_map(|range| {
-        if range.is_aggregated_discovery() {
+    let form = clauses(headers).iter().find_map(|clause| {
+        if is_aggregated_discovery(clause) {
             Some(DiscoveryForm::Aggregated)
         } else {
-            range.is_plain_json().then_some(DiscoveryForm::Classic)
+            is_plain_json(clause).then_some(DiscoveryForm::Classic)
         }
     });
     form.ok_or_else(|| Status::not_acceptable(JSON))
 }
 
-/// One clause of the header.
-#[derive(Debug)]
-struct Range<'a> {
-    media_type: &'a str,
-    parameters: Vec<(&'a str, &'a str)>,
-    quality: f32,
+/// JSON of the document itself, not of a form of it that we do not make.
+fn is_plain_json(clause: &Clause<'_>) -> bool {
+    clause.takes(JSON) && clause.parameter("as").is_none()
 }
 
-impl<'a> Range<'a> {
-    fn parse(clause: &'a str) -> Self {
-        let mut parts = clause.split(';').map(str::trim);
-        let media_type = parts.next().unwrap_or_default();
-        let parameters: Vec<_> = parts
-            .filter_map(|part| part.split_once('='))
-            .map(|(key, value)| (key.trim(), value.trim().trim_matches('"')))
-            .collect();
-        let quality = parameters.iter().find(|(key, _)| *key == "q").and_then(|(_, value)| value.parse().ok());
-        Self { media_type, parameters, quality: quality.unwrap_or(1.0) }
-    }
-
-    fn parameter(&self, key: &str) -> Option<&str> {
-        self.parameters.iter().find(|(known, _)| *known == key).map(|(_, value)| *value)
-    }
-
-    fn is_json(&self) -> bool {
-        let any = matches!(self.media_type, "*/*" | "application/*");
-        any || self.media_type.eq_ignore_ascii_case(JSON)
-    }
-
-    /// JSON of the object itself, not of a form of it that we do not make.
-    fn is_plain_json(&self) -> bool {
-        self.is_json() && self.parameter("as").is_none()
-    }
-
-    fn is_aggregated_discovery(&self) -> bool {
-        self.is_json() && AGGREGATED.iter().all(|(key, value)| self.parameter(key) == Some(value))
-    }
-}
-
-/// The clauses that are acceptable at all, the best liked first, equals in the order given.
-fn ranges(headers: &HeaderMap) -> Vec<Range<'_>> {
-    let lines = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
-    let clauses = lines.flat_map(|line| line.split(',')).map(str::trim).filter(|clause| !clause.is_empty());
-    let mut ranges: Vec<_> = clauses.map(Range::parse).collect();
-    if ranges.is_empty() {
-        ranges.push(Range::parse("*/*"));
-    }
-    ranges.retain(|range| range.quality > 0.0);
-    ranges.sort_by(|a, b| b.quality.total_cmp(&a.quality));
-    ranges
+fn is_aggregated_discovery(clause: &Clause<'_>) -> bool {
+    clause.takes(JSON) && AGGREGATED.iter().all(|(key, value)| clause.parameter(key) == Some(value))
 }
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
+    use http::{HeaderValue, header};
 
     use super::*;
 

@@ -1,0 +1,109 @@
+//! Handlers: a list, a watch, or one object, of any resource.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
+use http::header;
+
+use crate::apiserver::content::Content;
+use crate::apiserver::list_options::{ContinueToken, ListOptions, Start};
+use crate::apiserver::negotiate::{Encoding, Shape, accepted};
+use crate::apiserver::resources::call::Call;
+use crate::apiserver::resources::encoder::Told;
+use crate::apiserver::resources::join::Moment;
+use crate::apiserver::resources::list::{ListMeta, TextList};
+use crate::apiserver::resources::protobuf_list::ProtobufList;
+use crate::apiserver::resources::resource::Resource;
+use crate::apiserver::resources::stream::Stream;
+use crate::apiserver::resources::walk::{Range, Walk};
+use crate::apiserver::status::Status;
+use crate::usage::PodKey;
+
+/// `…/RESOURCE` and `…/namespaces/NAMESPACE/RESOURCE`: a list or a watch.
+pub(crate) async fn collection<R: Resource>(
+    State(content): State<Arc<Content>>,
+    request: Request,
+) -> Result<Response, Status> {
+    let call = Call::of(&content, &request, &R::TYPE)?;
+    match call.verb {
+        "list" => list::<R>(call).await,
+        "watch" => R::watch(call).await,
+        _ => Err(Status::path_not_found()),
+    }
+}
+
+/// `…/RESOURCE/NAME` and `…/namespaces/NAMESPACE/RESOURCE/NAME`
+pub(crate) async fn object<R: Resource>(
+    State(content): State<Arc<Content>>,
+    request: Request,
+) -> Result<Response, Status> {
+    let call = Call::of(&content, &request, &R::TYPE)?;
+    if call.verb != "get" {
+        return Err(Status::path_not_found());
+    }
+    let encoder = call.encoder(accepted(call.headers, call.query, &[Shape::Object])?)?;
+    let moment = content.moments().current();
+    let key = PodKey::new(&call.resource.namespace, &call.resource.name);
+    let subject = R::find(&moment.view, &key).ok_or_else(|| call.not_found(R::TYPE.plural, &key.name))?;
+    let answer = R::answer(&moment, call.group.dialect, subject).map_err(|absence| {
+        let name = if R::TYPE.namespaced { key.to_string() } else { key.name.to_string() };
+        let status = Status::not_found(&call.group.name, R::UNKNOWN, &name);
+        status.because(absence.cause.reason(), &absence.cause.to_string())
+    })?;
+    let resource_version = moment.tag.served(R::revision(&moment, subject));
+    let told = Told::<R> { moment: &moment, subject, answer: &answer, resource_version };
+    Ok(([(header::CONTENT_TYPE, encoder.accepted.content_type())], encoder.document(&told)).into_response())
+}
+
+async fn list<R: Resource>(call: Call<'_>) -> Result<Response, Status> {
+    let encoder = call.encoder(accepted(call.headers, call.query, &[Shape::List])?)?;
+    let tag = call.content.moments().tag();
+    let options = ListOptions::parse(call.query, tag)?;
+    let moment = moment(&call, &options.start)?;
+    let mut range = Range {
+        moment: Arc::clone(&moment),
+        dialect: call.group.dialect,
+        selection: options.selection,
+        namespace: Arc::from(call.resource.namespace.as_str()),
+        after: match options.start {
+            Start::Continue(token) => Some(token.after),
+            _ => None,
+        },
+        until: None,
+    };
+    let next = match options.limit {
+        Some(limit) => range.limit_to::<R>(limit).await,
+        None => None,
+    };
+    let next = next.map(|after| ContinueToken { revision: Some(moment.revision), after }.text(tag));
+    let meta = ListMeta { resource_version: moment.resource_version(), r#continue: next.unwrap_or_default() };
+    let (walk, accepted) = (Walk::new(range), encoder.accepted);
+    let (content_type, pretty) = (accepted.content_type(), accepted.pretty);
+    Ok(if accepted.encoding == Encoding::Protobuf {
+        Stream::new(ProtobufList::<R>::new(encoder, walk, meta)).answer(content_type, false, call.in_flight).await
+    } else {
+        Stream::new(TextList::<R>::new(encoder, walk, meta)).answer(content_type, pretty, call.in_flight).await
+    })
+}
+
+/// The moment that a list is made from.
+fn moment(call: &Call<'_>, start: &Start) -> Result<Arc<Moment>, Status> {
+    let moments = call.content.moments();
+    let tag = moments.tag();
+    let current = moments.current();
+    match start {
+        Start::Newest => Ok(current),
+        Start::NotOlderThan(revision) if *revision > current.revision => {
+            Err(Status::version_too_large(tag.served(*revision), current.resource_version()))
+        }
+        Start::NotOlderThan(_) => Ok(current),
+        Start::Exact(revision) => {
+            moments.at(*revision).ok_or_else(|| Status::version_expired(&tag.served(*revision).to_string()))
+        }
+        Start::Continue(ContinueToken { revision: None, .. }) => Ok(current),
+        Start::Continue(token @ ContinueToken { revision: Some(revision), .. }) => {
+            moments.at(*revision).ok_or_else(|| token.expired(tag))
+        }
+    }
+}

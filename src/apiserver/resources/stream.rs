@@ -1,0 +1,142 @@
+//! Answers that are written in turns and sent in chunks.
+//!
+//! ```text
+//! Turns (what to write) ──turns──▶ Stream ──64 KiB──▶ channel of 1 ──▶ body
+//! ```
+//!
+//! What writes holds an immutable [`Moment`](super::join::Moment) and where it stands, nothing else:
+//! memory per request is two chunks whatever the length. What fits in one chunk is sent at once
+//! with its length; the rest by a task that ends with the request's time, so that a client who
+//! does not read keeps neither a snapshot nor a place among the requests in flight.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use axum::body::Body;
+use axum::response::{IntoResponse as _, Response};
+use bytes::{Bytes, BytesMut};
+use http::header;
+use http_body::Frame;
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
+
+use crate::apiserver::filters::InFlight;
+use crate::apiserver::resources::json::indent;
+
+/// One TLS record is 16 KiB, one HTTP/2 window of a Go client 4 MiB: large enough to be cheap per
+/// byte, small enough to be held for each request in flight.
+pub(super) const CHUNK_BYTES: usize = 64 << 10;
+/// What is written in a turn may begin just below a chunk's limit.
+pub(super) const CHUNK_CAPACITY_BYTES: usize = CHUNK_BYTES + (8 << 10);
+/// Longer answers are not indented: nobody reads them.
+const PRETTY_LIMIT_BYTES: usize = 1 << 20;
+
+/// Something that writes a document, some of it at a time.
+pub(super) trait Turns: Send + 'static {
+    /// Writes on, for well under a millisecond. Returns whether there is more.
+    fn turn(&mut self) -> bool;
+
+    /// What was written and not yet taken.
+    fn written(&mut self) -> &mut BytesMut;
+}
+
+/// A document on its way out.
+pub(super) struct Stream<T> {
+    turns: T,
+    has_more: bool,
+}
+
+impl<T: Turns> Stream<T> {
+    pub(super) fn new(turns: T) -> Self {
+        Self { turns, has_more: true }
+    }
+
+    /// The answer; `in_flight` is held until the last byte is made.
+    pub(super) async fn answer(mut self, content_type: &'static str, pretty: bool, in_flight: InFlight) -> Response {
+        let mut first = self.chunk().await;
+        if pretty {
+            let mut document = first.to_vec();
+            while self.has_more && document.len() <= PRETTY_LIMIT_BYTES {
+                document.extend_from_slice(&self.chunk().await);
+            }
+            first = if self.has_more { document.into() } else { indent(&document).into() };
+        }
+        let body = if self.has_more { self.stream(first, in_flight) } else { Body::from(first) };
+        ([(header::CONTENT_TYPE, content_type)], body).into_response()
+    }
+
+    /// The next bytes: a full chunk, or all that is left. Other tasks get their turn in between.
+    async fn chunk(&mut self) -> Bytes {
+        while self.has_more && self.turns.written().len() < CHUNK_BYTES {
+            self.has_more = self.turns.turn();
+            tokio::task::yield_now().await;
+        }
+        self.turns.written().split().freeze()
+    }
+
+    fn stream(mut self, first: Bytes, in_flight: InFlight) -> Body {
+        let (sender, chunks) = mpsc::channel(1);
+        let write = async move {
+            let all = async {
+                let mut chunk = first;
+                // An error means that the client is gone.
+                while sender.send(Some(chunk)).await.is_ok() {
+                    if !self.has_more {
+                        let _ = sender.send(None).await;
+                        return;
+                    }
+                    chunk = self.chunk().await;
+                }
+            };
+            let _in_time = tokio::time::timeout_at(in_flight.deadline, all).await;
+            // The place is free again, whether or not the client has read to the end.
+            drop(in_flight);
+        };
+        body(chunks, write)
+    }
+}
+
+/// A body of what `write` sends, `None` behind the last; cut off, not ended, if that does not come.
+pub(super) fn body(chunks: mpsc::Receiver<Option<Bytes>>, write: impl Future<Output = ()> + Send + 'static) -> Body {
+    let writer = AbortOnDropHandle::new(tokio::spawn(write.in_current_span()));
+    Body::new(Streamed { chunks, is_complete: false, _writer: writer })
+}
+
+/// The receiving end.
+struct Streamed {
+    chunks: mpsc::Receiver<Option<Bytes>>,
+    is_complete: bool,
+    /// A client that goes away takes the writer with it.
+    _writer: AbortOnDropHandle<()>,
+}
+
+/// The answer was not written in the time that its request had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the answer was not written in time")]
+struct CutOff;
+
+impl http_body::Body for Streamed {
+    type Data = Bytes;
+    type Error = CutOff;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
+        if self.is_complete {
+            return Poll::Ready(None);
+        }
+        let received = ready!(self.chunks.poll_recv(context));
+        self.is_complete = !matches!(received, Some(Some(_)));
+        Poll::Ready(match received {
+            Some(Some(chunk)) => Some(Ok(Frame::data(chunk))),
+            Some(None) => None,
+            None => Some(Err(CutOff)),
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_complete
+    }
+}
+
+#[cfg(test)]
+mod tests;
