@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::revision::Revisions;
 use crate::clock::UnixMillis;
+use crate::revision::Revisions;
 use crate::usage::{
     Batch, ContainerName, Failure, NodeName, PodKey, Reading, Rejected, Row, Run, Scrape, Source, Uid, Usage,
 };
@@ -60,7 +60,8 @@ struct Fixture {
 
 impl Fixture {
     fn with_pods(names: &[&str]) -> Self {
-        let mut fixture = Self { store: Store::new(Revisions::after(99)), node: NodeName::from("n1"), pods: HashMap::new() };
+        let mut fixture =
+            Self { store: Store::new(Revisions::after(99)), node: NodeName::from("n1"), pods: HashMap::new() };
         for name in names {
             fixture.create(name, name);
         }

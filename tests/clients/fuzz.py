@@ -16,7 +16,7 @@ import requests
 
 SERVICE = "custom-api.custom-api.svc"
 # Cases per operation in the random phase: tens of seconds in all.
-CASES = "20"
+CASES = "60"
 SEED = "4"
 CHECKS = [
     "not_a_server_error",

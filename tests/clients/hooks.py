@@ -8,21 +8,22 @@ import fuzz
 
 ACCEPTED = itertools.cycle(["application/json", "application/yaml", "application/vnd.kubernetes.protobuf", "*/*"])
 
+WATCHES = itertools.count()
+ONE_WATCH_IN = 20
+
 fuzz.lead_service_to_loopback()
 
 
 @schemathesis.hook
-def map_query(context, query):
-    """A watch lasts half an hour by default."""
-    if query and "watch" in query:
-        query["timeoutSeconds"] = "1"
-    return query
-
-
-@schemathesis.hook
 def before_call(context, case, _options):
-    """The document tells content types of answers; nothing in it makes a client ask for one."""
+    # The document tells content types of answers; nothing in it makes a client ask for one.
     case.headers.setdefault("Accept", next(ACCEPTED))
+    # A watch lasts a second at least. Enough of them are left to see how it begins and how it ends.
+    if "watch" in case.query:
+        if next(WATCHES) % ONE_WATCH_IN:
+            del case.query["watch"]
+        else:
+            case.query["timeoutSeconds"] = "1"
 
 
 @schemathesis.check

@@ -1,5 +1,6 @@
 //! client-go as controllers use it: the program is in `tests/controlplane/clients`.
 
+use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -33,7 +34,7 @@ struct Report {
 /// Typed, dynamic and metadata clients find the same by list, by get, in pages, in JSON and in
 /// protobuf.
 pub(crate) async fn every_kind_of_go_client_reads_the_same(e: &Environment) -> Checked {
-    let mut program = Program::start("once", e.control_plane.kubeconfig("admin")?, None)?;
+    let mut program = Program::start(e, "once", e.control_plane.kubeconfig("admin")?, None)?;
     let reports = block_in_place(|| program.reports())?;
     if reports < 20 { Err(format!("only {reports} checks were made")) } else { Ok(()) }
 }
@@ -46,7 +47,7 @@ pub(crate) async fn informers_stay_in_sync(e: &Environment) -> Checked {
     let mut programs = Vec::new();
     for watch_list in ["true", "false"] {
         let gate = ("KUBE_FEATURE_WatchListClient", watch_list);
-        programs.push(Program::start("follow", &kubeconfig, Some(gate))?);
+        programs.push(Program::start(e, "follow", &kubeconfig, Some(gate))?);
     }
     all_in_sync(&mut programs, 10, "steady")?;
     way.cut();
@@ -91,9 +92,12 @@ struct Program {
 }
 
 impl Program {
-    fn start(task: &str, kubeconfig: &Path, gate: Option<(&str, &str)>) -> Result<Self, String> {
+    fn start(e: &Environment, task: &str, kubeconfig: &Path, gate: Option<(&str, &str)>) -> Result<Self, String> {
         let mut command = Command::new(binaries()?.join("clients"));
         command.arg(task).arg("--kubeconfig").arg(kubeconfig).envs(gate);
+        // client-go logs there how its connections were cut.
+        let log = e.folder.join("clients.log");
+        command.stderr(File::options().create(true).append(true).open(log).map_err(|error| error.to_string())?);
         let name = gate.map(|(name, value)| format!("{name}={value}")).unwrap_or_default();
         let mut process = Process::start("clients", command.stdin(Stdio::piped()).stdout(Stdio::piped()))?;
         Ok(Self { name, lines: process.lines()?, process })

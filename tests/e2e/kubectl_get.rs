@@ -1,18 +1,23 @@
 //! `kubectl get` of our resources, in every form it prints.
 
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tokio::task::block_in_place;
 
 use crate::environment::Environment;
 use crate::support::process::Process;
 
-/// Two rounds and some.
-const WATCHED: Duration = Duration::from_secs(14);
+/// Four rounds.
+const WATCHED: Duration = Duration::from_secs(20);
+/// What the server is told. Of many pods some have a new reading in every round.
+const ROUND: Duration = Duration::from_secs(5);
+/// How often a kubelet reads its node; there are few of them.
+const READING: Duration = Duration::from_secs(10);
+/// How late a line may be on a busy machine.
+const SLACK: Duration = Duration::from_secs(2);
 const PODS: [&str; 2] = ["pods.metrics.k8s.io", "pods.v1.custom.example.com"];
-const WATCHED_NODES: [&str; 2] = ["nodes.metrics.k8s.io", "nodes.v1.custom.example.com"];
+const NODES_READ: [&str; 2] = ["nodes.metrics.k8s.io", "nodes.v1.custom.example.com"];
 const NODES: [&str; 3] = ["nodes.metrics.k8s.io", "nodes.v1.custom.example.com", "nodescrapes.v1.custom.example.com"];
 
 type Checked = Result<(), String>;
@@ -76,28 +81,39 @@ pub(crate) async fn kubectl_get_selects_and_reads_in_chunks(e: &Environment) -> 
     Ok(())
 }
 
-/// A watch prints what was there, then each object again with each round.
+/// A watch prints what was there, then changes with every round, of each object sooner or later.
 pub(crate) async fn kubectl_get_watches_every_round(e: &Environment) -> Checked {
     let mut watches = Vec::new();
-    for resource in PODS.into_iter().chain(WATCHED_NODES) {
+    for (resource, round) in PODS.map(|name| (name, ROUND)).into_iter().chain(NODES_READ.map(|name| (name, READING))) {
         let arguments = ["get", resource, "-A", "--watch", "--no-headers", "--output-watch-events"];
         let mut command = e.kubectl.command(&arguments);
-        let mut kubectl = Process::start("kubectl", command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
-        watches.push((resource, kubectl.lines()?, kubectl));
+        let kubectl = Process::start("kubectl", command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
+        watches.push(tokio::task::spawn_blocking(move || (resource, round, watched(kubectl))));
     }
-    tokio::time::sleep(WATCHED).await;
-    for (resource, lines, kubectl) in watches {
-        block_in_place(|| drop(kubectl));
-        let seen: Vec<String> = std::iter::from_fn(|| lines.next(WATCHED).ok().flatten()).collect();
-        let count = |event: &str| seen.iter().filter(|line| line.starts_with(event)).count();
-        let (added, modified) = (count("ADDED"), count("MODIFIED"));
-        println!("  {resource}: {added} were there, {modified} changes in {WATCHED:?}");
-        // One round may fall out of the time that is watched.
-        if added == 0 || modified < 2 * added || added + modified != seen.len() {
-            return Err(seen.join("\n"));
+    for watch in watches {
+        let (resource, round, seen) = watch.await.map_err(text)?;
+        let seen = seen?;
+        let of = |event: &'static str| seen.iter().filter(move |(_, line)| line.starts_with(event));
+        let (added, modified) = (of("ADDED").count(), of("MODIFIED").count());
+        let times: Vec<Duration> = of("MODIFIED").map(|(at, _)| *at).chain([WATCHED]).collect();
+        let pause = times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(WATCHED);
+        println!("  {resource}: {added} were there, {modified} changes in {WATCHED:?}, pauses up to {pause:.1?}");
+        if added == 0 || modified < added || added + modified != seen.len() || pause > round + SLACK {
+            return Err(format!("{seen:?}"));
         }
     }
     Ok(())
+}
+
+/// The lines of a kubectl, and when they came.
+fn watched(mut kubectl: Process) -> Result<Vec<(Duration, String)>, String> {
+    let lines = kubectl.lines()?;
+    let started = Instant::now();
+    let mut seen = Vec::new();
+    while let Ok(Some(line)) = lines.next(WATCHED.saturating_sub(started.elapsed())) {
+        seen.push((started.elapsed(), line));
+    }
+    Ok(seen)
 }
 
 fn get(e: &Environment, arguments: &[&str]) -> Result<String, String> {

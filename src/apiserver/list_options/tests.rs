@@ -114,9 +114,15 @@ fn a_watch_begins_where_it_is_asked_to() {
     assert_eq!(begin("resourceVersion=0"), all(false, None));
     assert_eq!(begin("resourceVersion=OURS"), Begin::After(41));
     assert_eq!(begin("sendInitialEvents=true&resourceVersionMatch=NotOlderThan"), all(true, None));
-    assert_eq!(begin("sendInitialEvents=1&resourceVersionMatch=NotOlderThan&resourceVersion=OURS"), all(true, Some(41)));
+    assert_eq!(
+        begin("sendInitialEvents=1&resourceVersionMatch=NotOlderThan&resourceVersion=OURS"),
+        all(true, Some(41))
+    );
     assert_eq!(begin("sendInitialEvents=false&resourceVersionMatch=NotOlderThan"), Begin::Now);
-    assert_eq!(begin("sendInitialEvents=false&resourceVersionMatch=NotOlderThan&resourceVersion=OURS"), Begin::After(41));
+    assert_eq!(
+        begin("sendInitialEvents=false&resourceVersionMatch=NotOlderThan&resourceVersion=OURS"),
+        Begin::After(41)
+    );
 }
 
 #[tokio::test]

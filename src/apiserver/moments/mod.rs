@@ -18,5 +18,5 @@ mod kept;
 mod version;
 
 pub use kept::Moments;
-pub use version::Tag;
 pub(crate) use version::Asked;
+pub use version::Tag;

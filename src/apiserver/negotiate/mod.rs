@@ -8,7 +8,6 @@
 //!
 //! Pure: headers and query in, a choice or a 406 out. Nothing here writes an answer.
 
-
 mod accept;
 mod accepted;
 mod discovery;

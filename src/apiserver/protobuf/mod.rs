@@ -12,7 +12,6 @@
 //!
 //! Never decides what an object holds: JSON is the truth, and `resources::proto` says the same.
 
-
 mod envelope;
 pub(crate) mod meta;
 pub(crate) mod metrics;

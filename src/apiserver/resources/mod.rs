@@ -23,6 +23,8 @@ mod nodes;
 mod pods;
 mod proto;
 mod protobuf_list;
+#[cfg(test)]
+pub(crate) mod published;
 mod resource;
 mod serve;
 mod stream;
@@ -30,8 +32,6 @@ mod table;
 mod text;
 mod walk;
 mod watch;
-#[cfg(test)]
-pub(crate) mod published;
 #[cfg(test)]
 pub(crate) mod world;
 pub(crate) mod yaml;

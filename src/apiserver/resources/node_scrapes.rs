@@ -71,8 +71,7 @@ impl Resource for NodeScrapes {
             }
         }
         if !answer.partial.is_empty() {
-            json.key("partialPods")
-                .array(|json| answer.partial.iter().for_each(|pod| json.string(&pod.to_string())));
+            json.key("partialPods").array(|json| answer.partial.iter().for_each(|pod| json.string(&pod.to_string())));
         }
     }
 

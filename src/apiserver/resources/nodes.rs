@@ -2,9 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::response::Response;
-use futures::FutureExt as _;
-use futures::future::BoxFuture;
 use crate::apiserver::groups::{Dialect, NODES, ResourceType};
 use crate::apiserver::protobuf::metrics;
 use crate::apiserver::resources::absence::{Absence, Cause};
@@ -18,6 +15,9 @@ use crate::apiserver::resources::{proto, watch};
 use crate::apiserver::status::Status;
 use crate::cluster::{Node, View};
 use crate::usage::{NodeName, PodKey};
+use axum::response::Response;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 
 /// The resource.
 pub(crate) struct Nodes;

@@ -2,9 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::response::Response;
-use futures::FutureExt as _;
-use futures::future::BoxFuture;
 use crate::apiserver::groups::{Dialect, PODS, ResourceType};
 use crate::apiserver::protobuf::metrics;
 use crate::apiserver::resources::absence::Absence;
@@ -18,6 +15,9 @@ use crate::apiserver::resources::{proto, watch};
 use crate::apiserver::status::Status;
 use crate::cluster::{Pod, View};
 use crate::usage::PodKey;
+use axum::response::Response;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 
 /// The resource.
 pub(crate) struct Pods;

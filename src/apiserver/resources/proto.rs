@@ -1,6 +1,5 @@
 //! Objects as protobuf messages: what `fields` and the files named after resources write as JSON.
 
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -61,13 +61,7 @@ pub(crate) trait Resource: Sized + Send + Sync + 'static {
     fn columns(dialect: Dialect) -> &'static [Column];
 
     /// Writes the cells of a table's row.
-    fn cells(
-        json: &mut Json,
-        dialect: Dialect,
-        subject: &Self::Subject,
-        answer: &Self::Answer<'_>,
-        moment: &Moment,
-    );
+    fn cells(json: &mut Json, dialect: Dialect, subject: &Self::Subject, answer: &Self::Answer<'_>, moment: &Moment);
 
     /// The protobuf message.
     fn message(

@@ -3,7 +3,6 @@
 //! Keys stand in alphabetical order, as the YAML of other API servers does; every value is one
 //! line; text that some version of YAML takes for something else is quoted.
 
-
 use serde_saphyr::{SerializerOptions, ser_options, to_string_with_options};
 
 /// One JSON document.

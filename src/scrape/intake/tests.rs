@@ -14,7 +14,12 @@ fn minutes_ago(minutes: u64) -> UnixMillis {
 fn intake() -> Intake {
     let (clock, _) = Clock::manual(NOW);
     let cluster = Cluster::with(vec![node("n", &[])], vec![pod("n", minutes_ago(1))]);
-    Intake { cluster: Arc::new(cluster), store: Arc::new(Store::new(Revisions::after(0))), clock, max_sample_age: Duration::from_mins(2) }
+    Intake {
+        cluster: Arc::new(cluster),
+        store: Arc::new(Store::new(Revisions::after(0))),
+        clock,
+        max_sample_age: Duration::from_mins(2),
+    }
 }
 
 fn scrape() -> Scrape {

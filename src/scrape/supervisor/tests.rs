@@ -4,10 +4,10 @@
 use parking_lot::Mutex;
 
 use super::*;
-use crate::revision::Revisions;
 use crate::clock::UnixMillis;
 use crate::cluster::{Node, Pod};
 use crate::readiness::Readiness;
+use crate::revision::Revisions;
 use crate::scrape::fixtures::{Behaviour, FakeKubelet, http, node, pod, resource_text, summary_json};
 use crate::usage::{PodKey, Source, Usage};
 

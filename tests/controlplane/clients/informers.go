@@ -89,12 +89,12 @@ func untyped(config *rest.Config, resource schema.GroupVersionResource) (*inform
 // is to say as protobuf.
 func protobufPods(config *rest.Config) (*informer, error) {
 	made := &informer{name: "metrics.k8s.io/v1beta1 pods as protobuf", wire: &wire{}}
-	client, err := typed.NewForConfig(asProtobuf(made.wire.counted(config)))
+	client, err := typed.NewForConfig(accepting(made.wire.counted(config), protobufType, jsonType))
 	if err != nil {
 		return nil, err
 	}
 	// Its fresh lists come as JSON: what both say alike, both decode alike.
-	fresh, err := typed.NewForConfig(config)
+	fresh, err := typed.NewForConfig(accepting(config, jsonType))
 	if err != nil {
 		return nil, err
 	}
@@ -139,12 +139,16 @@ func (i *informer) run(ctx context.Context) error {
 	return nil
 }
 
-// staysInSync finds the informer equal to a fresh list at so many moments, no
-// two of them with the same state.
-func (i *informer) staysInSync(ctx context.Context, rounds int) (found, error) {
-	began, err, done := time.Now(), error(nil), 0
-	for ; done < rounds && err == nil; done++ {
-		err = i.roundInSync(ctx)
+// staysInSync finds the informer equal to a fresh list once in each of so many
+// rounds, never twice with the same state.
+func (i *informer) staysInSync(ctx context.Context, rounds int, round time.Duration) (found, error) {
+	began, done := time.Now(), 0
+	err := i.roundInSync(ctx)
+	for ticks := time.Tick(round); err == nil; err = i.roundInSync(ctx) {
+		if done++; done == rounds {
+			break
+		}
+		<-ticks
 	}
 	seen := found{
 		Rounds: done, Objects: len(i.last), Events: i.events.Load(),

@@ -50,11 +50,12 @@ func run() error {
 	flags := pflag.NewFlagSet("clients", pflag.ContinueOnError)
 	kubeconfig := flags.String("kubeconfig", "", "whom to ask, as whom")
 	group := flags.String("group", "custom.example.com", "the API group beside metrics.k8s.io")
+	round := flags.Duration("round", 5*time.Second, "what the server was told to be its resolution")
 	flags.Usage = func() {
 		fmt.Fprint(os.Stderr, "usage: clients once|follow --kubeconfig FILE\n\n"+
 			"once    lists and gets with every kind of client\n"+
 			"follow  keeps informers; for each line `rounds N LABEL` on stdin, checks that\n"+
-			"        they equal a fresh list at N moments with changes between them\n\n"+flags.FlagUsages())
+			"        they equal a fresh list in each of N rounds of scrapes\n\n"+flags.FlagUsages())
 	}
 	if err := flags.Parse(os.Args[1:]); err != nil {
 		return err
@@ -71,14 +72,14 @@ func run() error {
 	case "once":
 		return once(ctx, config, *group)
 	case "follow":
-		return follow(ctx, config, *group)
+		return follow(ctx, config, *group, *round)
 	}
 	flags.Usage()
 	return errors.New("what to do?")
 }
 
 // follow checks informers whenever stdin asks for it, until it ends.
-func follow(ctx context.Context, config *rest.Config, group string) error {
+func follow(ctx context.Context, config *rest.Config, group string, round time.Duration) error {
 	informers, err := startInformers(ctx, config, group)
 	if err != nil {
 		return err
@@ -97,7 +98,7 @@ func follow(ctx context.Context, config *rest.Config, group string) error {
 		var bad atomic.Bool
 		for _, one := range informers {
 			checks.Go(func() {
-				seen, err := one.staysInSync(ctx, rounds)
+				seen, err := one.staysInSync(ctx, rounds, round)
 				if !tell(fmt.Sprintf("%s: %s", words[2], one.name), seen, err) {
 					bad.Store(true)
 				}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -24,12 +25,12 @@ const (
 	pageSize = 5
 )
 
-// asProtobuf is a copy of config that asks for protobuf first, as the clients
-// of Kubernetes' own components do.
-func asProtobuf(config *rest.Config) *rest.Config {
+// accepting is a copy of config that asks for these content types, the first
+// one rather than the next.
+func accepting(config *rest.Config, types ...string) *rest.Config {
 	config = rest.CopyConfig(config)
-	config.ContentType = protobufType
-	config.AcceptContentTypes = protobufType + "," + jsonType
+	config.ContentType = types[0]
+	config.AcceptContentTypes = strings.Join(types, ",")
 	return config
 }
 
@@ -52,11 +53,7 @@ func once(ctx context.Context, config *rest.Config, group string) error {
 	ok := tell("typed metrics.k8s.io/v1beta1 pods: both encodings say the same", nil, encodingsAlike(ctx, config))
 	for _, encoding := range []string{jsonType, protobufType} {
 		passed := &wire{}
-		encoded := passed.counted(config)
-		if encoding == protobufType {
-			encoded = asProtobuf(encoded)
-		}
-		client, err := typed.NewForConfig(encoded)
+		client, err := typed.NewForConfig(accepting(passed.counted(config), encoding, jsonType))
 		if err != nil {
 			return err
 		}
@@ -85,11 +82,11 @@ func called(resource schema.GroupVersionResource) string {
 
 // encodingsAlike lists pods in both encodings and finds the same.
 func encodingsAlike(ctx context.Context, config *rest.Config) error {
-	text, err := typed.NewForConfig(config)
+	text, err := typed.NewForConfig(accepting(config, jsonType))
 	if err != nil {
 		return err
 	}
-	binary, err := typed.NewForConfig(asProtobuf(config))
+	binary, err := typed.NewForConfig(accepting(config, protobufType))
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@
 //! people: rounded, with one unit each, and `<unknown>` where there is no number. Who wants to
 //! reckon reads the objects.
 
-
 mod cells;
 mod columns;
 mod text;

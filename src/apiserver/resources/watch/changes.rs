@@ -103,8 +103,7 @@ impl<'m, R: Watched> Seen<'m, R> {
     }
 
     fn side(&self, encoder: &Encoder, resource_version: u64, is_needed: bool) -> Side {
-        let told =
-            Told::<R> { moment: self.moment, subject: self.subject, answer: &self.answer, resource_version };
+        let told = Told::<R> { moment: self.moment, subject: self.subject, answer: &self.answer, resource_version };
         let object = if is_needed { encoder.event(&told) } else { Bytes::new() };
         Side { labels: R::metadata(self.subject).labels.clone(), resource_version, object }
     }

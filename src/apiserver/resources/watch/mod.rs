@@ -60,9 +60,8 @@ pub(super) async fn answer<R: Watched>(call: Call<'_>) -> Result<Response, Statu
 fn beginning(call: &Call<'_>, begin: Begin) -> Result<(Arc<Moment>, bool), Status> {
     let moments = call.content.moments();
     let tag = moments.tag();
-    let too_large = |revision: u64, current: &Moment| {
-        Status::version_too_large(tag.served(revision), current.resource_version())
-    };
+    let too_large =
+        |revision: u64, current: &Moment| Status::version_too_large(tag.served(revision), current.resource_version());
     let current = moments.current();
     match begin {
         Begin::Now => Ok((current, false)),

@@ -34,8 +34,7 @@ impl Watches {
         to: &Moment,
         encoder: &Encoder,
     ) -> Arc<OnceCell<Vec<Change>>> {
-        let step =
-            Step { from: from.revision, to: to.revision, resource: R::TYPE.plural, encoder: encoder.clone() };
+        let step = Step { from: from.revision, to: to.revision, resource: R::TYPE.plural, encoder: encoder.clone() };
         let changes = self.of(step);
         changes.get_or_init(|| changes::between::<R>(from, to, encoder)).await;
         changes

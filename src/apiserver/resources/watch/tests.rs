@@ -148,7 +148,9 @@ async fn the_end_of_the_initial_events_is_marked_for_those_who_ask() {
     let later = told.event().await.unwrap();
     assert_eq!(later["type"], "BOOKMARK", "from time to time, while nothing changes");
     assert!(later["object"]["metadata"].get("annotations").is_none());
-    assert!(text(&later["object"]["metadata"]["resourceVersion"]) > text(&mark["object"]["metadata"]["resourceVersion"]));
+    assert!(
+        text(&later["object"]["metadata"]["resourceVersion"]) > text(&mark["object"]["metadata"]["resourceVersion"])
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -318,7 +320,9 @@ async fn what_is_not_watched_says_so() {
 async fn events_applied_to_a_list_make_every_later_list() {
     let world = world();
     let server = server(&world);
-    for list in [PODS.to_owned(), format!("{OWN}/pods"), format!("{OWN}/nodes"), format!("{OWN}/pods?labelSelector=app%3Dweb")] {
+    for list in
+        [PODS.to_owned(), format!("{OWN}/pods"), format!("{OWN}/nodes"), format!("{OWN}/pods?labelSelector=app%3Dweb")]
+    {
         let join = if list.contains('?') { '&' } else { '?' };
         let mut known = objects(&server.document(&list).await);
         let from = version(&server, &list).await;
@@ -354,7 +358,9 @@ fn disturb(world: &World, server: &Server, what: u64) {
         1 => world.cluster.apply(named),
         2 => world.fail("node-a", time, Failure::Forbidden),
         3 => world.store.forget(&"node-a".into()),
-        _ => world.scrape("node-a", time, Some(usage(time)), &[(name, "app", usage(time)), ("one", "app", usage(time))]),
+        _ => {
+            world.scrape("node-a", time, Some(usage(time)), &[(name, "app", usage(time)), ("one", "app", usage(time))])
+        }
     }
 }
 
