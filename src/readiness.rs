@@ -3,7 +3,7 @@
 //! Each part takes a [`Latch`] while the process is put together and releases it when its own
 //! condition holds; the process is ready when the last latch is gone and no stop has begun, so no
 //! part can be forgotten. Trouble upstream (an API server away) never takes readiness back: the
-//! last known state is still served.
+//! last known state is still served, and a [`Notice`] says so.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -31,6 +31,7 @@ pub struct Readiness {
 #[derive(Debug, Default)]
 struct Shared {
     latches: Mutex<Vec<(&'static str, Arc<LatchState>)>>,
+    notices: Mutex<Vec<Notice>>,
     stopping: AtomicBool,
 }
 
@@ -45,6 +46,13 @@ struct LatchState {
 #[must_use = "a latch that is dropped at once was never held"]
 pub struct Latch(Arc<LatchState>);
 
+/// Something that operators want to know and that costs no readiness.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    text: &'static str,
+    applies: Arc<AtomicBool>,
+}
+
 impl Readiness {
     /// Registers the check `name`, failing with `waiting_for` until its latch is released.
     pub fn latch(&self, name: &'static str, waiting_for: &str) -> Latch {
@@ -52,6 +60,19 @@ impl Readiness {
             Arc::new(LatchState { released: AtomicBool::new(false), waiting_for: Mutex::new(waiting_for.to_owned()) });
         self.shared.latches.lock().push((name, Arc::clone(&state)));
         Latch(state)
+    }
+
+    /// Registers `text`, shown by `/readyz?verbose` while it applies. It does not yet.
+    pub fn notice(&self, text: &'static str) -> Notice {
+        let notice = Notice { text, applies: Arc::default() };
+        self.shared.notices.lock().push(notice.clone());
+        notice
+    }
+
+    /// The notices that apply, in the order of registration.
+    pub fn notices(&self) -> Vec<&'static str> {
+        let notices = self.shared.notices.lock();
+        notices.iter().filter(|notice| notice.applies.load(Ordering::Acquire)).map(|notice| notice.text).collect()
     }
 
     /// Fails the check `shutdown` from now on.
@@ -78,6 +99,13 @@ impl LatchState {
     fn check(&self, name: &'static str) -> Check {
         let released = self.released.load(Ordering::Acquire);
         Check { name, failure: (!released).then(|| self.waiting_for.lock().clone()) }
+    }
+}
+
+impl Notice {
+    /// Whether it applies from now on.
+    pub fn set(&self, applies: bool) {
+        self.applies.store(applies, Ordering::Release);
     }
 }
 
@@ -133,6 +161,18 @@ mod tests {
         assert_eq!(readiness.checks()[1].failure.as_deref(), Some("pods: connection refused"));
         pods.release();
         assert!(readiness.is_ready());
+    }
+
+    #[test]
+    fn a_notice_is_told_while_it_applies_and_costs_no_readiness() {
+        let readiness = Readiness::default();
+        let notice = readiness.notice("the API server is away");
+        assert!(readiness.notices().is_empty());
+        notice.set(true);
+        assert_eq!(readiness.notices(), ["the API server is away"]);
+        assert!(readiness.is_ready());
+        notice.set(false);
+        assert!(readiness.notices().is_empty());
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! `/livez`, `/readyz`, `/healthz`: in the form that kubelets and operators know.
 //!
 //! Alive is who still goes round; ready is who has what it takes to answer. Trouble upstream fails
-//! neither: an API server away must not take the whole API group down. Reasons are withheld from
-//! the collected answer, which anybody may read, and told in the log, in `/readyz/CHECK` (which
-//! has to be allowed), and in our group's own `healthz`.
+//! neither: an API server away must not take the whole API group down; `/readyz?verbose` warns of
+//! it. Reasons are withheld from the collected answer, which anybody may read, and told in the log,
+//! in `/readyz/CHECK` (which has to be allowed), and in our group's own `healthz`.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -51,8 +52,13 @@ impl Probe {
         checks
     }
 
+    /// What else there is to know: it fails nothing.
+    pub(crate) fn notices(self, readiness: &Readiness) -> Vec<&'static str> {
+        if self == Self::Readyz { readiness.notices() } else { Vec::new() }
+    }
+
     /// `/livez` and its like, with `?verbose` and `?exclude=CHECK`.
-    pub(crate) fn answer(self, checks: &[Check], query: &str) -> Response {
+    pub(crate) fn answer(self, checks: &[Check], notices: &[&str], query: &str) -> Response {
         let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
         let is_excluded = |check: &Check| pairs.iter().any(|(key, value)| key == "exclude" && value == check.name);
         let failing: Vec<_> =
@@ -65,11 +71,14 @@ impl Probe {
             lines.push_str(&line(check, is_excluded(check)));
         }
         let unknown = pairs.iter().filter(|(key, name)| key == "exclude" && checks.iter().all(|c| c.name != name));
-        let unknown: Vec<_> = unknown.map(|(_, name)| format!("{name:?}")).collect();
+        let unknown: BTreeSet<_> = unknown.map(|(_, name)| format!("{name:?}")).collect();
         if !unknown.is_empty() {
-            let names = unknown.join(", ");
+            let names = unknown.into_iter().collect::<Vec<_>>().join(",");
             // Writing to a String cannot fail, here and below.
             let _ = writeln!(lines, "warn: some health checks cannot be excluded: no matches for {names}");
+        }
+        for notice in notices {
+            let _ = writeln!(lines, "warn: {notice}");
         }
         if failing.is_empty() {
             let _ = writeln!(lines, "{} check passed", self.name());

@@ -17,10 +17,11 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     durations: Family<TargetLabels, Histogram>,
     response_bytes: Counter,
-    /// Requests for resources under way.
+    /// Requests for resources under way, watches apart.
     pub(crate) in_flight: Gauge,
-    /// Requests refused with 429.
-    pub(crate) shed: Counter,
+    /// Watches under way.
+    pub(crate) watches: Gauge,
+    shed: Family<LimitLabels, Counter>,
 }
 
 /// What a request was for.
@@ -43,6 +44,11 @@ struct RequestLabels {
     code: u16,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LimitLabels {
+    limit: &'static str,
+}
+
 impl Metrics {
     /// Registers the room's metrics.
     pub fn register(registry: &mut Registry) -> Self {
@@ -51,7 +57,8 @@ impl Metrics {
             durations: Family::new_with_constructor(|| Histogram::new(DURATION_BUCKETS_SECONDS)),
             response_bytes: Counter::default(),
             in_flight: Gauge::default(),
-            shed: Counter::default(),
+            watches: Gauge::default(),
+            shed: Family::default(),
         };
         registry.register("requests", "Requests answered; code 499: the client left first", metrics.requests.clone());
         registry.register(
@@ -61,12 +68,18 @@ impl Metrics {
         );
         registry.register("response_bytes", "Bytes of bodies sent", metrics.response_bytes.clone());
         registry.register("requests_in_flight", "Requests for resources being answered now", metrics.in_flight.clone());
+        registry.register("watches_open", "Watches being answered now", metrics.watches.clone());
         registry.register(
             "requests_shed",
-            "Requests refused with 429 because too many were in flight",
+            "Requests refused with 429 because too many were in flight, by the limit that was reached",
             metrics.shed.clone(),
         );
         metrics
+    }
+
+    /// Requests refused with 429 because of `limit`; told as 0 from here on.
+    pub(crate) fn shed(&self, limit: &'static str) -> Counter {
+        self.shed.get_or_create(&LimitLabels { limit }).clone()
     }
 
     /// Counts one finished request.

@@ -51,6 +51,11 @@ impl RequestInfo {
             None => Self { verb: method.as_str().to_ascii_lowercase(), path, resource: None },
         }
     }
+
+    /// Whether the answer goes on for as long as the client likes.
+    pub(crate) fn is_watch(&self) -> bool {
+        self.resource.is_some() && self.verb == "watch"
+    }
 }
 
 fn resource_request(method: &Method, path: &str, query: &str) -> Option<(String, ResourceRequest)> {

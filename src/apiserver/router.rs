@@ -126,7 +126,7 @@ async fn metrics(State(content): Shared, request: Request) -> Response {
 
 fn health(probe: Probe, content: &Content, uri: &Uri) -> Response {
     let checks = probe.checks(&content.api.readiness, &content.api.heartbeat);
-    probe.answer(&checks, uri.query().unwrap_or_default())
+    probe.answer(&checks, &probe.notices(&content.api.readiness), uri.query().unwrap_or_default())
 }
 
 fn health_check(probe: Probe, content: &Content, uri: &Uri) -> Result<Response, Status> {
@@ -140,6 +140,10 @@ async fn own_healthz(State(content): Shared) -> Result<Response, Status> {
 
 #[cfg(test)]
 mod described;
+#[cfg(test)]
+mod discovered;
+#[cfg(test)]
+mod lists;
 #[cfg(test)]
 mod observed;
 #[cfg(test)]

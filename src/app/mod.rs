@@ -24,6 +24,7 @@ use crate::apiserver::{self, Api, Limits, Listener, ListenerMetrics, Moments, Re
 use crate::app::tasks::Tasks;
 use crate::clock::Clock;
 use crate::cluster::selector::{LabelSelector, SelectorError};
+use crate::cluster::watch::Signs;
 use crate::cluster::{self, Cluster};
 use crate::config::{self, Settings};
 use crate::readiness::{Heartbeat, Readiness};
@@ -31,6 +32,11 @@ use crate::revision::Revisions;
 use crate::scrape::{KubeletAccess, Scraper};
 use crate::store::Store;
 use crate::telemetry::{Exposition, Registry};
+
+/// Told by `/readyz?verbose`, while we are ready all the same.
+const NODES_LOST: &str = "the watch of nodes is lost; the nodes last known are served";
+/// As for nodes.
+const PODS_LOST: &str = "the watch of pods is lost; the pods last known are served";
 
 /// Everything built, the port bound, nothing running.
 pub struct App {
@@ -43,11 +49,19 @@ pub struct App {
     moments: Arc<Moments>,
     /// Cancelled when no more requests are taken.
     closing: CancellationToken,
+    cluster_metrics: cluster::Metrics,
     node_selector: LabelSelector,
     scraper: Scraper,
     trust: Trust,
     certificates: Certificates,
     door: Door,
+}
+
+/// What exists, what was measured, and the moments of both, under a name that no other process has.
+struct Memory {
+    cluster: Arc<Cluster>,
+    store: Arc<Store>,
+    moments: Arc<Moments>,
 }
 
 /// Whose word counts, and where it is read.
@@ -106,29 +120,18 @@ impl App {
             .with_context(|| format!("cannot bind {}:{}", settings.serving.address, settings.serving.port))?;
         let config = kubernetes::config(settings.kubeconfig.as_deref()).await?;
         let client = kubernetes::client(config.clone())?;
-        // Changes are fewer than milliseconds, so that versions grow over restarts too.
-        let revisions = Revisions::after(u64::try_from(clock.now().0).unwrap_or_default());
-        let cluster = Arc::new(Cluster::new(revisions.clone()));
-        let store = Arc::new(Store::new(revisions.clone()));
+        let Memory { cluster, store, moments } = Memory::empty(&settings, &clock);
         let (mut metrics, mut scraper) = (None, None);
         let exposition = Exposition::new(|registry| {
-            metrics = Some(DoorMetrics::register(registry));
+            metrics = Some((DoorMetrics::register(registry), cluster::Metrics::register(registry)));
             scraper = Some(KubeletAccess::from_config(&config).and_then(|access| {
                 let (cluster, store, clock) = (Arc::clone(&cluster), Arc::clone(&store), clock.clone());
                 Scraper::build(&settings.scraping, settings.max_sample_age, access, cluster, store, clock, registry)
             }));
         });
-        let (metrics, scraper) = metrics.zip(scraper).context("the registry was not filled")?;
+        let ((metrics, cluster_metrics), scraper) = metrics.zip(scraper).context("the registry was not filled")?;
         let readiness = Readiness::default();
         let heartbeat = Heartbeat::new(clock.clone());
-        let tag = Tag::from_random(Uuid::new_v4().as_u64_pair().1);
-        let moments = Arc::new(Moments::new(
-            (Arc::clone(&cluster), store),
-            clock.clone(),
-            (revisions, tag),
-            settings.scraping.resolution,
-            settings.max_sample_age,
-        ));
         let closing = CancellationToken::new();
         let api = Api {
             moments: Arc::clone(&moments),
@@ -154,6 +157,7 @@ impl App {
             cluster,
             moments,
             closing,
+            cluster_metrics,
             trust,
             certificates,
         })
@@ -173,7 +177,13 @@ impl App {
         let mut background = Tasks::default();
         let mut serving = Tasks::default();
         let latch = |name, waiting_for| self.readiness.latch(name, waiting_for);
-        let (nodes, pods) = (latch("node-sync", "nodes are being listed"), latch("pod-sync", "pods are being listed"));
+        let signs = |(check, waiting_for), lost, resource| Signs {
+            latch: latch(check, waiting_for),
+            lost: self.readiness.notice(lost),
+            up: self.cluster_metrics.up(resource),
+        };
+        let nodes = signs(("node-sync", "nodes are being listed"), NODES_LOST, "nodes");
+        let pods = signs(("pod-sync", "pods are being listed"), PODS_LOST, "pods");
         let trust = latch("authentication-sync", "the authentication settings of the cluster are being read");
         let first_round = latch("first-scrape", "the kubelets are being asked for the first time");
         let watch = cluster::watch::run(self.cluster, self.client, self.node_selector, nodes, pods, ending.clone());
@@ -202,6 +212,20 @@ impl App {
         background.join().await;
         tracing::info!("stopped");
         ended
+    }
+}
+
+impl Memory {
+    fn empty(settings: &Settings, clock: &Clock) -> Self {
+        // Changes are fewer than milliseconds, so that versions grow over restarts too.
+        let revisions = Revisions::after(u64::try_from(clock.now().0).unwrap_or_default());
+        let cluster = Arc::new(Cluster::new(revisions.clone()));
+        let store = Arc::new(Store::new(revisions.clone()));
+        let world = (Arc::clone(&cluster), Arc::clone(&store));
+        let tag = Tag::from_random(Uuid::new_v4().as_u64_pair().1);
+        let (resolution, max_sample_age) = (settings.scraping.resolution, settings.max_sample_age);
+        let moments = Moments::new(world, clock.clone(), (revisions, tag), resolution, max_sample_age);
+        Self { cluster, store, moments: Arc::new(moments) }
     }
 }
 

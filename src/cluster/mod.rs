@@ -13,6 +13,7 @@
 mod index;
 mod intern;
 mod labels;
+mod metrics;
 mod node;
 mod pod;
 pub mod selector;
@@ -21,5 +22,6 @@ mod wire;
 
 pub use index::{Cluster, View};
 pub use labels::Labels;
+pub use metrics::Metrics;
 pub use node::{Address, Node};
 pub use pod::{Container, ContainerState, Phase, Pod};

@@ -16,11 +16,13 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{Stream, StreamExt};
+use futures::{FutureExt, Stream, StreamExt};
 use kube::Api;
 use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
 use parking_lot::Mutex;
+use prometheus_client::metrics::gauge::Gauge;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::index::Indexed;
@@ -28,7 +30,7 @@ use crate::cluster::intern::Interner;
 use crate::cluster::selector::LabelSelector;
 use crate::cluster::wire::{SlimNode, SlimPod, Wire};
 use crate::cluster::{Cluster, Node, Pod};
-use crate::readiness::Latch;
+use crate::readiness::{Latch, Notice};
 
 /// Objects in one page of a list: as client-go, so that no page is more than some megabytes.
 const PAGE_OBJECTS: u32 = 500;
@@ -37,16 +39,26 @@ const WATCH_SECONDS: u32 = 290;
 /// A page that has not come after this long never will: the connection is dead.
 const PAGE_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Watches until `stop`. Each latch is released by the first complete list of its resource, and
-/// before that explains the last error.
+/// Where the watch of one resource tells how it fares.
+#[derive(Debug)]
+pub struct Signs {
+    /// Released by the first complete list; before that it explains the last error.
+    pub latch: Latch,
+    /// Applies while the API server is away.
+    pub lost: Notice,
+    /// 1 while the watch is followed, 0 before the first list and while it is lost.
+    pub up: Gauge,
+}
+
+/// Watches until `stop`.
 ///
 /// Only nodes that match `node_selector` are asked for; pods are all asked for.
 pub async fn run(
     cluster: Arc<Cluster>,
     client: kube::Client,
     node_selector: LabelSelector,
-    node_latch: Latch,
-    pod_latch: Latch,
+    node_signs: Signs,
+    pod_signs: Signs,
     stop: CancellationToken,
 ) {
     let interner = Mutex::new(Interner::default());
@@ -54,13 +66,10 @@ pub async fn run(
     if !node_selector.is_empty() {
         node_config = node_config.labels(&node_selector.to_string());
     }
-    let nodes = Follower::<Node>::new(&cluster, &interner, "nodes", node_latch);
-    let pods = Follower::<Pod>::new(&cluster, &interner, "pods", pod_latch);
+    let nodes = Follower::<Node>::new(&cluster, &interner, "nodes", node_signs);
+    let pods = Follower::<Pod>::new(&cluster, &interner, "pods", pod_signs);
     let both = async {
-        tokio::join!(
-            nodes.follow::<SlimNode>(Api::all(client.clone()), node_config),
-            pods.follow::<SlimPod>(Api::all(client.clone()), config())
-        )
+        tokio::join!(nodes.follow::<SlimNode>(&client, node_config), pods.follow::<SlimPod>(&client, config()))
     };
     // On the heap: two watchers and their connections make a large future.
     stop.run_until_cancelled(Box::pin(both)).await;
@@ -77,10 +86,15 @@ struct Follower<'a, T: Indexed> {
     resource: &'static str,
     /// Held until the first complete list.
     latch: Option<Latch>,
+    notice: Notice,
+    up: Gauge,
     /// The list under way, aside of the index; `None` while watching.
     listed: Option<Vec<Arc<T>>>,
     /// Whether trouble has been logged and not been over since.
     lost: bool,
+    /// The API server has answered well: a watch that is resumed may be quiet for long, and the
+    /// watcher does not tell that it has begun.
+    answered: Arc<Notify>,
     backoff: DefaultBackoff,
 }
 
@@ -94,12 +108,26 @@ enum Next {
 }
 
 impl<'a, T: Indexed> Follower<'a, T> {
-    fn new(cluster: &'a Cluster, interner: &'a Mutex<Interner>, resource: &'static str, latch: Latch) -> Self {
+    fn new(cluster: &'a Cluster, interner: &'a Mutex<Interner>, resource: &'static str, signs: Signs) -> Self {
         let backoff = DefaultBackoff::default();
-        Self { cluster, interner, resource, latch: Some(latch), listed: None, lost: false, backoff }
+        let Signs { latch, lost: notice, up } = signs;
+        let answered = Arc::default();
+        Self {
+            cluster,
+            interner,
+            resource,
+            latch: Some(latch),
+            notice,
+            up,
+            listed: None,
+            lost: false,
+            answered,
+            backoff,
+        }
     }
 
-    async fn follow<W: Wire<Object = T>>(mut self, api: Api<W>, config: watcher::Config) {
+    async fn follow<W: Wire<Object = T>>(mut self, client: &kube::Client, config: watcher::Config) {
+        let api = Api::<W>::all(telling(client.clone(), Arc::clone(&self.answered)));
         loop {
             let events = pin!(watcher(api.clone(), config.clone()));
             let wait = self.until_relist(events).await;
@@ -135,13 +163,19 @@ impl<'a, T: Indexed> Follower<'a, T> {
 
     /// Listing has a time limit; a watch may be quiet for as long as nothing changes.
     async fn next_event<S: Stream + Unpin>(
-        &self,
+        &mut self,
         events: &mut S,
     ) -> Result<Option<S::Item>, tokio::time::error::Elapsed> {
         if self.listed.is_some() {
             return tokio::time::timeout(PAGE_TIMEOUT, events.next()).await;
         }
-        Ok(events.next().await)
+        let answered = Arc::clone(&self.answered);
+        loop {
+            tokio::select! {
+                event = events.next() => return Ok(event),
+                () = answered.notified(), if self.lost => self.recover(),
+            }
+        }
     }
 
     fn take<W: Wire<Object = T>>(&mut self, event: Event<W>) {
@@ -190,8 +224,12 @@ impl<'a, T: Indexed> Follower<'a, T> {
     }
 
     fn trouble(&mut self, error: String) {
+        // An answer before the trouble says nothing about after it.
+        let _ = self.answered.notified().now_or_never();
         if !self.lost {
             self.lost = true;
+            self.notice.set(true);
+            self.up.set(0);
             tracing::warn!(resource = self.resource, error, "watch lost; what was last known is kept");
         }
         if let Some(latch) = &self.latch {
@@ -201,8 +239,10 @@ impl<'a, T: Indexed> Follower<'a, T> {
 
     fn recover(&mut self) {
         self.backoff.reset();
+        self.up.set(1);
         if self.lost {
             self.lost = false;
+            self.notice.set(false);
             tracing::info!(resource = self.resource, "watch is back");
         }
     }
@@ -210,6 +250,22 @@ impl<'a, T: Indexed> Follower<'a, T> {
     fn pause(&mut self) -> Duration {
         self.backoff.next().unwrap_or(PAGE_TIMEOUT)
     }
+}
+
+/// The same client; each good answer is told to `answered` when its head is there.
+fn telling(client: kube::Client, answered: Arc<Notify>) -> kube::Client {
+    let namespace = client.default_namespace().to_owned();
+    let service = tower::service_fn(move |request| {
+        let (client, answered) = (client.clone(), Arc::clone(&answered));
+        async move {
+            let answer = client.send(request).await?;
+            if answer.status().is_success() {
+                answered.notify_one();
+            }
+            Ok::<_, kube::Error>(answer)
+        }
+    });
+    kube::Client::new(service, namespace)
 }
 
 /// The error and its causes in one line; a cause that its effect already tells is left out.

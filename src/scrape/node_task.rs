@@ -90,6 +90,9 @@ impl NodeTask {
             if self.agenda.succeeded(Instant::now(), merged.new_runs > 0, merged.awaiting_rate) {
                 self.ask_for_rates().await;
             }
+            if merged.in_first_second {
+                self.agenda.first_second_seen(Instant::now());
+            }
         }
         .instrument(span)
         .await;

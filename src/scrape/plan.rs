@@ -145,6 +145,15 @@ impl Agenda {
         true
     }
 
+    /// Some run was in its first second, and has a rate once that is over. After a regular scrape it
+    /// need not wait for the gap: that makes one request more per resolution at most.
+    pub(super) fn first_second_seen(&mut self, now: Instant) {
+        if !self.is_extra {
+            self.next_extra = self.next_extra.min(now + AFTER_START);
+        }
+        self.want_scrape(now + AFTER_START);
+    }
+
     /// The kubelet's own rates did not do: an early second scrape takes their place. Without any
     /// answer it need not wait for the gap, since nothing was gained from the request.
     pub(super) fn rates_missing(&mut self, now: Instant, refused: bool) {

@@ -29,6 +29,8 @@ pub type PodLookup<'a> = dyn Fn(&str, &str) -> Option<(PodKey, Uid)> + 'a;
 pub struct Merged {
     /// Some run of this batch has no CPU rate yet.
     pub awaiting_rate: bool,
+    /// Some run of this batch is in its first second, after which a sample alone makes a CPU rate.
+    pub in_first_second: bool,
     /// Runs that began: seen for the first time, or restarted.
     pub new_runs: u32,
     /// Samples that were older than what is known, or too old to be served.
@@ -140,6 +142,7 @@ impl Merger<'_> {
             self.merged.too_old += 1;
             return known;
         }
+        let before = known.map(|run| run.last_time());
         let run = match known {
             None => {
                 self.merged.new_runs += 1;
@@ -155,6 +158,8 @@ impl Merger<'_> {
             }
         };
         self.merged.awaiting_rate |= run.awaits_rate();
+        // Once for each sample: a kubelet that has nothing newer is not asked ever again.
+        self.merged.in_first_second |= run.is_in_first_second() && before != Some(run.last_time());
         Some(run)
     }
 }

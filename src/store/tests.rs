@@ -121,7 +121,7 @@ mod recording {
     fn two_batches_make_usage() {
         let store = Fixture::with_pods(&["a", "b"]);
         let first = store.scrape(15.0, vec![row("b", "app", 10.0, 500), row("a", "app", 12.0, 0)]);
-        assert_eq!(first, Merged { awaiting_rate: true, new_runs: 2, too_old: 0, skipped: 0 });
+        assert_eq!(first, Merged { awaiting_rate: true, new_runs: 2, ..Merged::default() });
         assert_eq!(store.millicores("b", "app"), None);
         let second = store.scrape(30.0, vec![row("b", "app", 26.0, 1300), row("a", "app", 27.0, 0)]);
         assert_eq!(second, Merged::default());
@@ -248,6 +248,18 @@ mod carrying_over {
     }
 
     #[test]
+    fn a_run_in_its_first_second_is_told_once_for_each_sample() {
+        let store = Fixture::with_pods(&["a"]);
+        let young = |seconds| {
+            let mut young = row("a", "app", seconds, 20);
+            young.reading.start = Some(at(10.0));
+            store.scrape(15.0, vec![young]).in_first_second
+        };
+        assert_eq!([10.4, 10.4, 10.9, 11.1].map(young), [true, false, true, false]);
+        assert!(store.millicores("a", "app").is_some());
+    }
+
+    #[test]
     fn a_steady_state_makes_no_new_names() {
         let store = Fixture::with_pods(&["a"]);
         store.scrape(15.0, vec![row("a", "app", 10.0, 0)]);
@@ -338,7 +350,7 @@ mod snapshots {
             }
         });
         let snapshot = store.snapshot();
-        assert_eq!(snapshot.revision(), 200);
+        assert_eq!(snapshot.revision(), 201, "one for the empty store, one for each record");
         assert!((0..4).all(|writer| snapshot.node(&NodeName::from(format!("{writer}-49").as_str())).is_some()));
     }
 }

@@ -138,17 +138,22 @@ impl Run {
         Recorded::Stored
     }
 
-    /// Takes the kubelet's own rate, unless two points make a better one. Two points closer than a
-    /// window (a run that has just begun anew) do not.
-    pub fn offer_kubelet_rate(&mut self, nanocores: u64) {
-        if self.awaits_rate() || matches!(self.base, Base::Kubelet { .. }) {
+    /// Takes the kubelet's own rate, unless two points make a better one, now or within a second: of
+    /// a run in its first second a kubelet tells 0, or several times too much.
+    pub const fn offer_kubelet_rate(&mut self, nanocores: u64) {
+        if !matches!(self.base, Base::Point { .. }) {
             self.base = Base::Kubelet { nanocores };
         }
     }
 
     /// Whether CPU usage waits for a second sample or the kubelet's own rate.
-    pub fn awaits_rate(&self) -> bool {
-        self.usage().cpu.is_none()
+    pub const fn awaits_rate(&self) -> bool {
+        matches!(self.base, Base::None)
+    }
+
+    /// Whether CPU usage waits for the end of the run's first second, and for nothing else.
+    pub fn is_in_first_second(&self) -> bool {
+        matches!(self.base, Base::Point { .. }) && self.usage().cpu.is_none()
     }
 
     /// What is served for this run.

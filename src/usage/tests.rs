@@ -151,8 +151,9 @@ mod rule_2_restart {
         let mut run = run(100.0, 5000);
         assert_eq!(run.record(Some(at(110.0)), sample(110.9, 45)), Recorded::Restarted);
         assert_eq!(rate(&run), None);
-        assert!(run.awaits_rate());
+        assert!(run.is_in_first_second() && !run.awaits_rate());
         assert_eq!(run.record(Some(at(110.0)), sample(111.5, 75)), Recorded::Stored);
+        assert!(!run.is_in_first_second());
         assert_eq!(rate(&run), Some((50, 1.5)));
     }
 
@@ -220,11 +221,13 @@ mod rule_3_the_kubelets_own_rate {
     }
 
     #[test]
-    fn a_run_just_begun_anew_takes_it() {
-        let mut run = run(100.0, 5000);
-        run.record(Some(at(110.0)), sample(110.4, 20));
-        run.offer_kubelet_rate(42_000_000);
-        assert_eq!(rate(&run), Some((42, 15.0)));
+    fn a_run_in_its_first_second_does_not_take_it() {
+        let mut anew = run(100.0, 5000);
+        anew.record(Some(at(110.0)), sample(110.4, 20));
+        for mut young in [anew, run(0.4, 20)] {
+            young.offer_kubelet_rate(0);
+            assert_eq!(rate(&young), None, "its first window comes within a second, and is true");
+        }
     }
 
     #[test]

@@ -96,7 +96,7 @@ pub(crate) async fn kubectl_get_watches_every_round(e: &Environment) -> Checked 
         let of = |event: &'static str| seen.iter().filter(move |(_, line)| line.starts_with(event));
         let (added, modified) = (of("ADDED").count(), of("MODIFIED").count());
         let times: Vec<Duration> = of("MODIFIED").map(|(at, _)| *at).chain([WATCHED]).collect();
-        let pause = times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(WATCHED);
+        let pause = times.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max().unwrap_or(WATCHED);
         println!("  {resource}: {added} were there, {modified} changes in {WATCHED:?}, pauses up to {pause:.1?}");
         if added == 0 || modified < added || added + modified != seen.len() || pause > round + SLACK {
             return Err(format!("{seen:?}"));

@@ -67,7 +67,7 @@ impl Replicas {
     pub(crate) async fn stop(&self, index: usize) -> Result<(), String> {
         let mut running = self.running.lock().await;
         let Some(mut server) = running[index].take() else { return Ok(()) };
-        server.process.signal("TERM");
+        server.process.terminate();
         tokio::time::sleep(ENDPOINT_LAG).await;
         self.lead_to(&running);
         let status = block_in_place(|| server.process.ended(LIMIT))?;

@@ -61,6 +61,7 @@ async fn run(folder: &Path, log: &Path) -> Result<Duration, String> {
     }
     let told = fs::read_to_string(log).map_err(|error| error.to_string())?;
     assert!(told.contains("watch lost; what was last known is kept"), "nothing was amiss");
+    assert!(readyz(&client).await?.contains("warn: the watch of nodes is lost"));
     let away_to = Clock::system().now();
     relay.mend().await.map_err(|error| error.to_string())?;
 
@@ -72,6 +73,10 @@ async fn run(folder: &Path, log: &Path) -> Result<Duration, String> {
     .await?;
     let took = Clock::system().now().since(away_to);
     ready(&client).await?;
+    // The watch of nodes asks again at its own pace.
+    let quiet =
+        async || Ok(readyz(&client).await?).and_then(|told| if told.contains("warn:") { Err(told) } else { Ok(()) });
+    eventually(CATCH_UP, quiet).await?;
     Ok(took)
 }
 
@@ -130,6 +135,12 @@ fn caught_up(look: &Look, world: &World, away_from: UnixMillis, away_to: UnixMil
     all_served(look, &came)?;
     let known = |pod: &&&String| look.served.contains_key(**pod) || look.missing.contains_key(**pod);
     left.iter().find(known).map_or(Ok(()), |pod| Err(format!("{pod} is still known")))
+}
+
+/// What `/readyz?verbose` tells.
+async fn readyz(client: &Client) -> Result<String, String> {
+    let answer = client.get(format!("{SERVER}/readyz?verbose")).send().await.map_err(|error| error.to_string())?;
+    answer.text().await.map_err(|error| error.to_string())
 }
 
 async fn ready(client: &Client) -> Result<(), String> {

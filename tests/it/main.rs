@@ -7,6 +7,7 @@
 #[allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "real time, and threads that may block")]
 mod support;
 
+mod api_conformance;
 mod api_server_away;
 mod arrows;
 mod command_line;
@@ -17,4 +18,5 @@ mod look;
 mod manifests;
 mod reasons;
 mod repository;
+mod stop;
 mod waiting;

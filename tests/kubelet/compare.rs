@@ -8,10 +8,12 @@ use crate::truth::Run;
 /// CPU may differ by this share; below a thousandth of a core by that thousandth.
 const CPU_TOLERANCE: f64 = 0.05;
 const CPU_FLOOR_NANOCORES: f64 = 1e6;
-/// The loads burn once in each such time and the truth is read as often, so each end of a window is
-/// known to no better than that. It outweighs the share above in windows of less than 4 s, which a
-/// container just started has.
-const TRUTH_STEP_MS: f64 = 100.0;
+/// Samples closer than this keep their base, so that a shorter window of a young run can begin at
+/// its start only.
+const STEADY_WINDOW_MS: i64 = 5000;
+/// A container may be served without CPU for so long: its first second, which a start told in whole
+/// seconds makes two, and the gap between two extra scrapes of a node, 3 s.
+const LONGEST_BEGINNING_MS: i64 = 5000;
 /// Memory may differ by this share; small containers by a few pages, which come and go in between.
 const MEMORY_TOLERANCE: f64 = 0.02;
 const MEMORY_FLOOR_BYTES: f64 = 192.0 * 1024.0;
@@ -21,6 +23,12 @@ const MEMORY_FLOOR_BYTES: f64 = 192.0 * 1024.0;
 pub(crate) struct Verdict {
     /// Distinct answers compared.
     pub(crate) answers: u32,
+    /// Distinct answers whose truth was not seen.
+    pub(crate) unknown: u32,
+    /// Of those compared, first windows after a start.
+    pub(crate) first_windows: u32,
+    /// The shortest window compared, in milliseconds.
+    pub(crate) shortest_window: Option<i64>,
     /// Greatest difference of CPU, as a share of the truth.
     pub(crate) worst_cpu: f64,
     /// Greatest difference of memory, as a share of the truth.
@@ -33,14 +41,19 @@ pub(crate) struct Verdict {
 
 /// Compares each distinct answer about each container with the run it came from.
 pub(crate) fn values(looks: &[Look], runs: &[Run]) -> BTreeMap<String, Verdict> {
+    let names: BTreeMap<&str, &str> =
+        looks.iter().flat_map(|look| &look.ids).map(|(id, name)| (id.as_str(), name.as_str())).collect();
     let mut verdicts: BTreeMap<String, Verdict> = BTreeMap::new();
     let mut before: BTreeMap<&str, &Served> = BTreeMap::new();
     for look in looks {
         for (name, served) in &look.containers {
-            if before.insert(name, served) != Some(served) && !served.by_kubelet {
-                let run = runs.iter().find(|run| run.name == *name && run.covers(served.timestamp));
-                if let Some(run) = run {
-                    judge(verdicts.entry(name.clone()).or_default(), served, run);
+            if before.insert(name, served) != Some(served) {
+                let run = runs.iter().find(|run| {
+                    names.get(run.id.as_str()).is_some_and(|of| of == name) && run.covers(served.timestamp)
+                });
+                let verdict = verdicts.entry(name.clone()).or_default();
+                if run.and_then(|run| judge(verdict, served, run)).is_none() {
+                    verdict.unknown += 1;
                 }
             }
         }
@@ -49,16 +62,28 @@ pub(crate) fn values(looks: &[Look], runs: &[Run]) -> BTreeMap<String, Verdict> 
 }
 
 /// A served timestamp has whole seconds, so the true one may be up to a second later; the truth is
-/// what the control group counted over any window of that second.
-fn judge(verdict: &mut Verdict, served: &Served, run: &Run) {
-    let Some(rates) = run.rates(served.timestamp - served.window, served.window) else { return };
-    let Some((least, most)) = run.working_set_around(served.timestamp) else { return };
+/// what the control group counted over any window of that second. Of a window that fits the run's
+/// start to the millisecond, the truth is one number. `None`: it is not known.
+fn judge(verdict: &mut Verdict, served: &Served, run: &Run) -> Option<()> {
+    let from_start = run.start + served.window;
+    let is_first =
+        served.window < STEADY_WINDOW_MS && (served.timestamp..served.timestamp + 1000).contains(&from_start);
+    if served.timestamp + 1000 < from_start {
+        verdict.faults.push(format!("a window that begins before the run, {} ms ({served:?})", run.start));
+    }
+    let rates = if is_first {
+        run.rate_from_start(from_start).map(|rate| (rate, rate))?
+    } else {
+        run.rates(served.timestamp, served.window)?
+    };
+    let (least, most) = run.working_set_around(served.timestamp)?;
     let rate = served.cpu.clamp(rates.0, rates.1);
     verdict.answers += 1;
+    verdict.first_windows += u32::from(is_first);
+    verdict.shortest_window = Some(verdict.shortest_window.map_or(served.window, |least| least.min(served.window)));
     verdict.last_cpu = (rate / 1e6, served.cpu / 1e6);
     let cpu_error = (served.cpu - rate).abs();
-    let ends = rate * 2.0 * TRUTH_STEP_MS / served.window as f64;
-    if cpu_error > (rate * CPU_TOLERANCE).max(ends).max(CPU_FLOOR_NANOCORES) {
+    if cpu_error > (rate * CPU_TOLERANCE).max(CPU_FLOOR_NANOCORES) {
         verdict.faults.push(format!("CPU {:.2} m served, {:.2} m true ({served:?})", served.cpu / 1e6, rate / 1e6));
     }
     let nearest = served.memory.clamp(least as f64, most as f64);
@@ -70,6 +95,7 @@ fn judge(verdict: &mut Verdict, served: &Served, run: &Run) {
         verdict.worst_cpu = verdict.worst_cpu.max(cpu_error / rate);
     }
     verdict.worst_memory = verdict.worst_memory.max(memory_error / nearest.max(1.0));
+    Some(())
 }
 
 /// Timestamps that lie: in the future, too old, running backwards, or a window of nothing.
@@ -120,7 +146,7 @@ pub(crate) fn presence(looks: &[Look]) -> BTreeMap<String, Presence> {
         let mut count = Presence { running: 0, served: 0, alive: 0, served_alive: 0 };
         let before = std::iter::once(None).chain(looks.iter().map(Some));
         for (before, look) in before.zip(looks) {
-            let served = u32::from(look.containers.contains_key(name));
+            let served = u32::from(look.containers.contains_key(name) || is_beginning(look, name));
             let ran_before = before.is_some_and(|before| before.running.get(name) == look.running.get(name));
             if ran_before && look.running.contains_key(name) {
                 count.running += 1;
@@ -134,4 +160,10 @@ pub(crate) fn presence(looks: &[Look]) -> BTreeMap<String, Presence> {
         presence.insert(name.to_owned(), count);
     }
     presence
+}
+
+/// Whether it is served without CPU, just after its start.
+fn is_beginning(look: &Look, name: &str) -> bool {
+    let start = look.running.get(name);
+    look.beginning.contains(name) && start.is_some_and(|start| look.at - start < LONGEST_BEGINNING_MS)
 }

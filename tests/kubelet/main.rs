@@ -89,7 +89,7 @@ async fn served_as_counted(folder: &Path) -> Result<(), String> {
         &[],
         &folder.join("server.log"),
     )?;
-    let verdict = judge(&client, &sampler, started).await;
+    let verdict = judge(&client, sampler, started).await;
     let stopped = server.process.stop(Duration::from_secs(30))?;
     if verdict.is_err() {
         println!("{}", std::fs::read_to_string(folder.join("server.log")).unwrap_or_default());
@@ -98,17 +98,21 @@ async fn served_as_counted(folder: &Path) -> Result<(), String> {
     if stopped.success() { Ok(()) } else { Err(format!("the server left with {stopped}")) }
 }
 
-async fn judge(client: &kube::Client, sampler: &truth::Sampler, started: Instant) -> Result<(), String> {
+async fn judge(client: &kube::Client, sampler: truth::Sampler, started: Instant) -> Result<(), String> {
     let first = first_usage(client, started).await?;
     println!("first usage of every running container {:.2} s after start", first.as_secs_f64());
     let looks = observe::watch(client, WATCHED).await?;
     println!("{} looks over {} s", looks.len(), WATCHED.as_secs());
     let mut faults = compare::dishonest_times(&looks);
-    let verdicts = compare::values(&looks, &sampler.runs());
+    let verdicts = compare::values(&looks, &sampler.finish());
     for (name, verdict) in &verdicts {
         println!(
-            "{name}: {} answers, CPU {:.2} m true, {:.2} m served, off by {:.2} % at worst; memory by {:.2} %",
+            "{name}: {} answers ({} first windows, the shortest {} ms; {} more of unknown truth), CPU {:.2} m true, {:.2} m served, \
+             off by {:.2} % at worst; memory by {:.2} %",
             verdict.answers,
+            verdict.first_windows,
+            verdict.shortest_window.unwrap_or_default(),
+            verdict.unknown,
             verdict.last_cpu.0,
             verdict.last_cpu.1,
             verdict.worst_cpu * 100.0,
@@ -117,6 +121,9 @@ async fn judge(client: &kube::Client, sampler: &truth::Sampler, started: Instant
         faults.extend(verdict.faults.iter().map(|fault| format!("{name}: {fault}")));
     }
     faults.extend(hardly_compared(&looks, &verdicts));
+    if verdicts.values().all(|verdict| verdict.first_windows == 0) {
+        faults.push("no first window after a start was compared".to_owned());
+    }
     faults.extend(absences(&looks));
     if first > FIRST_USAGE_LIMIT {
         faults.push(format!("first usage took {first:?}"));

@@ -1,6 +1,6 @@
 //! What a user of the API sees, asked twice a second through the aggregator.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -12,15 +12,20 @@ use crate::now_ms;
 const PERIOD: Duration = Duration::from_millis(500);
 
 /// One look at all pods.
+#[derive(Default)]
 pub(crate) struct Look {
     /// Unix milliseconds when the answer was complete.
     pub(crate) at: i64,
     /// Served containers by `pod/container`.
     pub(crate) containers: BTreeMap<String, Served>,
+    /// Containers served without CPU, since their first second is not over.
+    pub(crate) beginning: BTreeSet<String>,
     /// Start times (unix ms) of containers that the API server calls running.
     pub(crate) running: BTreeMap<String, i64>,
     /// Runs that are over: start and end, by `pod/container`.
     pub(crate) ended: BTreeMap<String, (i64, i64)>,
+    /// `pod/container` by the runtime's id, of present and past runs.
+    pub(crate) ids: BTreeMap<String, String>,
 }
 
 /// Usage of one container as served.
@@ -54,11 +59,13 @@ pub(crate) async fn watch(client: &kube::Client, span: Duration) -> Result<Vec<L
 pub(crate) async fn look(client: &kube::Client) -> Result<Look, String> {
     let core = json(client, "/api/v1/namespaces/work/pods").await?;
     let usage = json(client, "/apis/custom.example.com/v1/namespaces/work/pods").await?;
-    let mut look = Look { at: now_ms(), containers: BTreeMap::new(), running: BTreeMap::new(), ended: BTreeMap::new() };
+    let mut look = Look { at: now_ms(), ..Look::default() };
     for pod in items(&usage) {
         for container in pod["containers"].as_array().into_iter().flatten() {
             if let Some(served) = served(container) {
                 look.containers.insert(name(pod, container), served);
+            } else if container["reason"] == "AwaitingSecondSample" {
+                look.beginning.insert(name(pod, container));
             }
         }
     }
@@ -68,7 +75,9 @@ pub(crate) async fn look(client: &kube::Client) -> Result<Look, String> {
             if let Some(start) = time(&status["state"]["running"]["startedAt"]) {
                 look.running.insert(name(pod, status), start);
             }
+            look.ids.extend(id(status).map(|id| (id, name(pod, status))));
             for over in [&status["state"]["terminated"], &status["lastState"]["terminated"]] {
+                look.ids.extend(id(over).map(|id| (id, name(pod, status))));
                 if let (Some(start), Some(end)) = (time(&over["startedAt"]), time(&over["finishedAt"])) {
                     look.ended.insert(name(pod, status), (start, end));
                 }
@@ -102,6 +111,11 @@ fn items(list: &Value) -> impl Iterator<Item = &Value> {
 fn name(pod: &Value, container: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     format!("{}/{}", text(&pod["metadata"]["name"]), text(&container["name"]))
+}
+
+/// A status tells the runtime as well: `containerd://ID`.
+fn id(status: &Value) -> Option<String> {
+    Some(status["containerID"].as_str()?.split_once("://")?.1.to_owned())
 }
 
 fn time(value: &Value) -> Option<i64> {

@@ -53,15 +53,15 @@ impl Process {
         self.child.try_wait().ok().flatten()
     }
 
-    /// Sends a signal by its name, such as `TERM`; to one that has ended, nothing.
-    pub(crate) fn signal(&self, name: &str) {
+    /// Sends SIGTERM.
+    pub(crate) fn terminate(&self) {
         let id = self.child.id().to_string();
-        let _ = Command::new("kill").args([&format!("-{name}"), &id]).stderr(Stdio::null()).status();
+        let _ = Command::new("kill").args(["-TERM", &id]).stderr(Stdio::null()).status();
     }
 
     /// Sends SIGTERM and waits; the exit status, or an error if it takes longer than `limit`.
     pub(crate) fn stop(&mut self, limit: Duration) -> Result<ExitStatus, String> {
-        self.signal("TERM");
+        self.terminate();
         self.ended(limit)
     }
 

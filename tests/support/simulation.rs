@@ -59,16 +59,19 @@ impl Simulation {
     /// A client of the server itself, as an administrator; verified by the `caBundle` that the
     /// server has put into its APIService. Fails until it is there.
     pub(crate) async fn server_client(&self, port: u16) -> Result<reqwest::Client, String> {
+        self.server_client_builder(port).await?.build().map_err(text)
+    }
+
+    /// The same, for a client with wishes.
+    pub(crate) async fn server_client_builder(&self, port: u16) -> Result<reqwest::ClientBuilder, String> {
         let api = self.api_client()?;
         let path = "/apis/apiregistration.k8s.io/v1/apiservices/v1.custom.example.com";
         let answer = api.get(format!("https://{}{path}", self.control_plane.address())).send().await.map_err(text)?;
         let service: serde_json::Value = serde_json::from_slice(&answer.bytes().await.map_err(text)?).map_err(text)?;
         let bundle = service["spec"]["caBundle"].as_str().ok_or("the APIService has no caBundle yet")?;
         let pem = base64::engine::general_purpose::STANDARD.decode(bundle).map_err(text)?;
-        client(&pem, self.control_plane.token(Account::Admin))?
-            .resolve("custom-api.custom-api.svc", ([127, 0, 0, 1], port).into())
-            .build()
-            .map_err(text)
+        let builder = client(&pem, self.control_plane.token(Account::Admin))?;
+        Ok(builder.resolve("custom-api.custom-api.svc", ([127, 0, 0, 1], port).into()))
     }
 
     fn api_client(&self) -> Result<reqwest::Client, String> {

@@ -28,4 +28,5 @@ pub use authenticator::{Authenticate, Authenticator};
 pub use error::AuthnError;
 pub use live_trust::LiveTrust;
 pub use metrics::register_metrics;
+pub(crate) use user::ANONYMOUS;
 pub use user::{User, Via};

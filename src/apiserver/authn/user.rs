@@ -8,6 +8,8 @@ pub(crate) const ANONYMOUS: &str = "system:anonymous";
 pub(crate) const UNAUTHENTICATED: &str = "system:unauthenticated";
 /// Group of everybody with credentials.
 pub(crate) const AUTHENTICATED: &str = "system:authenticated";
+/// Group of those who may do anything: the control plane itself.
+const MASTERS: &str = "system:masters";
 
 /// Who asks, in Kubernetes' terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +61,11 @@ impl User {
             extra: BTreeMap::new(),
             via: Via::Anonymous,
         }
+    }
+
+    /// Whether he may do anything.
+    pub(crate) fn is_master(&self) -> bool {
+        self.groups.iter().any(|group| group == MASTERS)
     }
 
     /// Adds the group that everybody with credentials is in, as kube-apiserver does; without it the

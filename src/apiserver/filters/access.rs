@@ -6,11 +6,13 @@ use std::task::{Context, Poll, ready};
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use http::HeaderValue;
+use http::{HeaderValue, StatusCode};
 use http_body::{Body as _, Frame, SizeHint};
 use tokio::time::Instant;
 use tracing::Span;
 
+use crate::apiserver::CloseConnection;
+use crate::apiserver::authn::ANONYMOUS;
 use crate::apiserver::filters::server_span;
 use crate::apiserver::metrics::{Metrics, TargetLabels};
 use crate::apiserver::status::PrivateCause;
@@ -29,6 +31,8 @@ pub(super) struct Access {
     /// Without the query, which may say more than a log should keep.
     pub(super) path: String,
     pub(super) client: String,
+    /// Whether the connection is the front proxy's, which carries the requests of many users.
+    pub(super) from_front_proxy: bool,
     pub(super) user_agent: Option<HeaderValue>,
     pub(super) audit_id: HeaderValue,
     /// Empty until known.
@@ -57,12 +61,23 @@ impl Default for Outcome {
 impl Access {
     /// Follows `response` to its end.
     pub(super) fn follow(mut self, mut response: Response) -> Response {
+        if self.is_to_be_closed(response.status()) {
+            response.extensions_mut().insert(CloseConnection);
+        }
         self.outcome.code = response.status().as_u16();
         self.outcome.private = response.extensions_mut().remove::<PrivateCause>().map(|cause| cause.0);
         response.map(|body| {
             self.outcome.is_complete = body.is_end_stream();
             Body::new(Followed { body, access: self })
         })
+    }
+
+    /// One connection carries a thousand requests at once: whoever is not known gets a new one for
+    /// each, which costs him a handshake. Strangers by the front proxy's word share its connection
+    /// with everybody else.
+    fn is_to_be_closed(&self, code: StatusCode) -> bool {
+        let is_stranger = code == StatusCode::UNAUTHORIZED || self.user == ANONYMOUS;
+        is_stranger && !self.from_front_proxy
     }
 }
 
@@ -76,6 +91,8 @@ impl Drop for Access {
             ($level:ident) => {
                 tracing::$level!(
                     parent: &self.span,
+                    // Tells a watch from a list, which the path does not.
+                    verb = self.target.verb,
                     method = %self.method,
                     path = self.path,
                     code,

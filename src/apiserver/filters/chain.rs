@@ -14,8 +14,9 @@ use crate::apiserver::authn::{Authenticate, Via};
 use crate::apiserver::authz::{Authorize, Decision};
 use crate::apiserver::filters::access::{Access, Outcome};
 use crate::apiserver::filters::audit_id::AUDIT_ID;
-use crate::apiserver::filters::in_flight::{InFlight, InFlightLimit};
-use crate::apiserver::filters::{audit_id, panic, server_span};
+use crate::apiserver::filters::gzip::{self, Gzip};
+use crate::apiserver::filters::in_flight::{Full, InFlight, InFlightLimits};
+use crate::apiserver::filters::{audit_id, panic, server_span, time_limit};
 use crate::apiserver::groups::Groups;
 use crate::apiserver::metrics::{Metrics, TargetLabels};
 use crate::apiserver::negotiate::accepted_by_status;
@@ -29,9 +30,9 @@ const KNOWN_VERBS: [&str; 9] =
 /// How much is taken on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Requests for resources answered at once.
+    /// Requests for resources answered at once, watches apart.
     pub requests_in_flight: usize,
-    /// Time for one request.
+    /// Time for one request; of a watch, for the head of its answer.
     pub request_timeout: Duration,
 }
 
@@ -39,8 +40,9 @@ pub struct Limits {
 pub(crate) struct Chain {
     authenticator: Arc<dyn Authenticate>,
     authorizer: Arc<dyn Authorize>,
-    in_flight: InFlightLimit,
+    in_flight: InFlightLimits,
     request_timeout: Duration,
+    gzip: Gzip,
     metrics: Metrics,
     groups: Groups,
 }
@@ -68,8 +70,9 @@ impl Chain {
         metrics: Metrics,
         groups: Groups,
     ) -> Self {
-        let in_flight = InFlightLimit::new(limits.requests_in_flight, metrics.clone());
-        Self { authenticator, authorizer, in_flight, request_timeout: limits.request_timeout, metrics, groups }
+        let in_flight = InFlightLimits::new(limits.requests_in_flight, &metrics);
+        let (request_timeout, gzip) = (limits.request_timeout, Gzip::default());
+        Self { authenticator, authorizer, in_flight, request_timeout, gzip, metrics, groups }
     }
 
     /// Id and trace, and the meaning of the request, which later filters and the handler need.
@@ -88,6 +91,7 @@ impl Chain {
             method: request.method().clone(),
             path: info.path.clone(),
             client: peer.map(|peer| peer.address.to_string()).unwrap_or_default(),
+            from_front_proxy: trusted,
             user_agent: request.headers().get(header::USER_AGENT).cloned(),
             audit_id,
             user: String::new(),
@@ -100,15 +104,15 @@ impl Chain {
     /// In-flight limit, timeout, and what is under both.
     async fn answer(
         &self,
-        mut request: Request,
+        request: Request,
         next: Next,
         info: &RequestInfo,
         access: &mut Access,
     ) -> Result<Response, Status> {
-        let deadline = access.started + self.request_timeout;
-        let in_flight = self.in_flight.admit(info, deadline)?;
-        request.extensions_mut().insert::<InFlight>(in_flight);
-        let permitted = self.permitted(request, next, info, access);
+        let query = request.uri().query().filter(|_| !info.is_watch()).unwrap_or_default();
+        let deadline = access.started + time_limit::of(query, self.request_timeout)?;
+        let admission = self.in_flight.admit(info, deadline);
+        let permitted = self.permitted(request, next, info, admission, access);
         tokio::time::timeout_at(deadline, permitted).await.unwrap_or_else(|_| Err(Status::timeout()))
     }
 
@@ -118,14 +122,24 @@ impl Chain {
         mut request: Request,
         next: Next,
         info: &RequestInfo,
+        admission: Result<InFlight, Full>,
         access: &mut Access,
     ) -> Result<Response, Status> {
         let peer = request.extensions().get::<Peer>().cloned();
         let peer = peer.ok_or_else(|| Status::internal("the connection is unknown", None))?;
+        let admission = match admission {
+            Err(full) if request.headers().contains_key(header::AUTHORIZATION) => return Err(full.refusal()),
+            admission => admission,
+        };
         let user = self.authenticator.authenticate(&peer, request.headers_mut()).await?;
         access.user.clone_from(&user.name);
+        request.extensions_mut().insert(admission.or_else(|full| full.unless_master(&user))?);
         match self.authorizer.authorize(&user, info).await? {
-            Decision::Allowed => Ok(next.run(request).instrument(tracing::info_span!("answer")).await),
+            Decision::Allowed => {
+                let takes_gzip = !info.is_watch() && gzip::is_accepted(request.headers());
+                let response = next.run(request).instrument(tracing::info_span!("answer")).await;
+                Ok(if takes_gzip { self.gzip.encode(response).await } else { response })
+            }
             // Somebody who showed nothing may get further by showing something.
             Decision::Denied { .. } if user.via == Via::Anonymous => Err(Status::unauthorized()),
             Decision::Denied { reason } => Err(Status::forbidden(&user, info, &reason)),

@@ -47,3 +47,17 @@ impl<'a> Parameters<'a> {
         self.0.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_ref())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_0_and_false_are_false() {
+        for (query, flag) in
+            [("a=true", Some(true)), ("a", Some(true)), ("a=0", Some(false)), ("a=FALSE", Some(false)), ("", None)]
+        {
+            assert_eq!(Parameters::of(query).flag("a"), flag, "{query}");
+        }
+    }
+}

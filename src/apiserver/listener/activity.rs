@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 /// A connection on which no request begins and no part of an answer is taken for so long is closed,
 /// and cut when it is still there after as long again. Longer than any request may take and than
 /// watches go without a bookmark; without it, idle or never-reading clients could hold every slot.
@@ -11,20 +13,30 @@ pub(super) const IDLE: Duration = Duration::from_mins(5);
 
 /// Counts what moves; shared by a connection and the requests on it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Activity(Arc<AtomicU64>);
+pub(super) struct Activity {
+    moves: Arc<AtomicU64>,
+    begun: CancellationToken,
+}
 
 impl Activity {
     /// Something moved.
     pub(super) fn note(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        if self.moves.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.begun.cancel();
+        }
+    }
+
+    /// Waits for the first request, `limit` at most; whether it came.
+    pub(super) async fn begins_within(&self, limit: Duration) -> bool {
+        tokio::time::timeout(limit, self.begun.cancelled()).await.is_ok()
     }
 
     /// Waits until nothing has moved for at least [`IDLE`].
     pub(super) async fn silence(&self) {
-        let mut before = self.0.load(Ordering::Relaxed);
+        let mut before = self.moves.load(Ordering::Relaxed);
         loop {
             tokio::time::sleep(IDLE).await;
-            let now = self.0.load(Ordering::Relaxed);
+            let now = self.moves.load(Ordering::Relaxed);
             if now == before {
                 return;
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -21,12 +21,15 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::activity::Activity;
-use super::{ConnectionId, Metrics, Peer};
+use super::{CloseConnection, ConnectionId, Metrics, Peer};
 
 /// As long as kube-aggregator gives a handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Time for the head of a request, and for the next one to begin on an idle HTTP/1 connection.
+/// Time for the head of a request, and for the next one to begin on an idle HTTP/1 connection; on
+/// HTTP/2, where idle connections are kept for longer, for the first one to begin.
 const HEAD: Duration = Duration::from_secs(32);
+/// A client that dialled just before the stop believes to be connected: time for its first request.
+const NEWCOMER: Duration = Duration::from_secs(2);
 /// A user in many groups with many extras makes a long head: kube-apiserver's own limit.
 const MAX_HEAD_BYTES: u32 = 1024 * 1024;
 /// One header for each group of a user; hyper's 100 is less than large organisations have.
@@ -70,12 +73,14 @@ impl Connection {
         let certificates = certificates.iter().map(|certificate| certificate.clone().into_owned()).collect();
         let peer = Peer { address: self.address, certificates, id: self.id };
 
-        let activity = Activity::default();
-        let requests = requests(self.app.clone(), peer, activity.clone());
+        let (activity, closing) = (Activity::default(), CancellationToken::new());
+        let requests = requests(self.app.clone(), peer, activity.clone(), closing.clone());
         if is_http2 {
-            self.drive(http2_builder().serve_connection(TokioIo::new(stream), requests), &activity).await;
+            let connection = http2_builder().serve_connection(TokioIo::new(stream), requests);
+            self.drive(connection, &activity, &closing).await;
         } else {
-            self.drive(http1_builder().serve_connection(TokioIo::new(stream), requests), &activity).await;
+            let connection = http1_builder().serve_connection(TokioIo::new(stream), requests);
+            self.drive(connection, &activity, &closing).await;
         }
     }
 
@@ -98,23 +103,27 @@ impl Connection {
         }
     }
 
-    /// Runs the protocol; on stop and on silence asks it to finish what is open and take no more.
-    async fn drive<C>(&self, connection: C, activity: &Activity)
+    /// Runs the protocol; on stop, on silence and when `closing` it is asked to finish what is open
+    /// and take no more.
+    async fn drive<C>(&self, connection: C, activity: &Activity, closing: &CancellationToken)
     where
         C: GracefulConnection,
         C::Error: std::fmt::Display,
     {
-        let closing = GracefulShutdown::new();
-        let connection = std::pin::pin!(closing.watch(connection));
+        let graceful = GracefulShutdown::new();
+        let connection = std::pin::pin!(graceful.watch(connection));
         let end = async {
             tokio::select! {
-                () = self.stop.cancelled() => {}
+                () = self.stopped(activity) => {}
+                () = closing.cancelled() => {}
+                () = never_used(activity) => {}
                 () = activity.silence() => {}
             }
-            // Ends when the connection does; the cut of those that never end is the listener's on
-            // stop, and on silence ours.
+            // Ends when the connection does; the cut of those that never end (without its preface
+            // an HTTP/2 connection does not) is the listener's on stop, and else ours.
             tokio::select! {
-                () = closing.shutdown() => {}
+                () = graceful.shutdown() => {}
+                () = never_used(activity) => {}
                 () = activity.silence() => {}
             }
         };
@@ -127,6 +136,18 @@ impl Connection {
             () = end => {}
         }
     }
+
+    async fn stopped(&self, activity: &Activity) {
+        self.stop.cancelled().await;
+        activity.begins_within(NEWCOMER).await;
+    }
+}
+
+/// Ends when the client had time for a first request and made none.
+async fn never_used(activity: &Activity) {
+    if activity.begins_within(HEAD).await {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// The router as hyper wants it: each request with its peer, each part of an answer noted.
@@ -134,13 +155,19 @@ fn requests(
     app: Router,
     peer: Peer,
     activity: Activity,
+    closing: CancellationToken,
 ) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone {
     service_fn(move |mut request: Request<Incoming>| {
         activity.note();
+        let is_http2 = request.version() == Version::HTTP_2;
         request.extensions_mut().insert(peer.clone());
-        let (app, activity) = (app.clone(), activity.clone());
+        let (app, activity, closing) = (app.clone(), activity.clone(), closing.clone());
         async move {
             let answer = app.oneshot(request.map(Body::new)).await?;
+            // On HTTP/1, one request at a time, there is nothing to be done in bulk.
+            if is_http2 && answer.extensions().get::<CloseConnection>().is_some() {
+                closing.cancel();
+            }
             Ok(answer.map(|body| {
                 Body::new(body.map_frame(move |frame| {
                     activity.note();

@@ -4,6 +4,7 @@
 //! accept ─▶ slot ─▶ handshake (10 s) ─▶ ALPN ─▶ HTTP/2 ┐
 //!                                          └──▶ HTTP/1 ┴─▶ request + Peer ─▶ router
 //! stop: accept ends, GOAWAY, open requests finish within the drain time, the rest is cut
+//! answer with CloseConnection on HTTP/2: GOAWAY, open requests finish
 //! ```
 //!
 //! The loop is our own because each of its bounds matters: behind the aggregator one connection
@@ -19,5 +20,6 @@ mod socket;
 mod tests;
 
 pub use metrics::Metrics;
+pub(crate) use peer::CloseConnection;
 pub use peer::{ConnectionId, Peer};
 pub use socket::Listener;

@@ -20,3 +20,7 @@ pub struct Peer {
     /// The connection.
     pub id: ConnectionId,
 }
+
+/// An extension of a response: its HTTP/2 connection takes no further requests.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CloseConnection;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use futures::FutureExt as _;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -22,6 +23,9 @@ use crate::config::Serving;
 const BACKLOG: u32 = 1024;
 /// Pause after an error that is not the client's (no file handles, no memory): time for some to come free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
+
+/// A connection with the slot that it takes.
+type Accepted = (OwnedSemaphorePermit, TcpStream, SocketAddr);
 
 /// The bound port.
 #[derive(Debug)]
@@ -59,7 +63,7 @@ impl Listener {
         let connections = TaskTracker::new();
         let cut = CancellationToken::new();
         let next_id = AtomicU64::new(0);
-        while let Some((slot, socket, address)) = self.next(&metrics, &stop).await {
+        let start = |(slot, socket, address): Accepted| {
             let connection = Connection {
                 id: ConnectionId(next_id.fetch_add(1, Ordering::Relaxed)),
                 address,
@@ -73,7 +77,11 @@ impl Listener {
                 let _slot = slot;
                 cut.run_until_cancelled(connection.serve(socket)).await;
             });
+        };
+        while let Some(accepted) = self.next(&metrics, &stop).await {
+            start(accepted);
         }
+        self.already_connected(&metrics).for_each(start);
         // The port closes before the drain begins: new clients find another replica.
         drop(self);
         connections.close();
@@ -85,11 +93,7 @@ impl Listener {
     }
 
     /// The next connection and its slot; `None` on stop.
-    async fn next(
-        &self,
-        metrics: &Metrics,
-        stop: &CancellationToken,
-    ) -> Option<(OwnedSemaphorePermit, TcpStream, SocketAddr)> {
+    async fn next(&self, metrics: &Metrics, stop: &CancellationToken) -> Option<Accepted> {
         stop.run_until_cancelled(async {
             let slot = self.slot(metrics).await?;
             loop {
@@ -103,6 +107,16 @@ impl Listener {
             }
         })
         .await?
+    }
+
+    /// Connections that the system has taken for us and closing the port would reset.
+    fn already_connected(&self, metrics: &Metrics) -> impl Iterator<Item = Accepted> {
+        std::iter::from_fn(|| {
+            let slot = Arc::clone(&self.slots).try_acquire_owned().ok()?;
+            let (socket, address) = self.socket.accept().now_or_never()?.ok()?;
+            metrics.accepted.inc();
+            Some((slot, socket, address))
+        })
     }
 
     async fn slot(&self, metrics: &Metrics) -> Option<OwnedSemaphorePermit> {

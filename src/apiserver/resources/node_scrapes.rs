@@ -12,6 +12,7 @@ use crate::apiserver::resources::nodes::Nodes;
 use crate::apiserver::resources::proto;
 use crate::apiserver::resources::resource::Resource;
 use crate::apiserver::resources::table::{self, Column};
+use crate::clock::UnixMillis;
 use crate::cluster::{Node, View};
 use crate::store::NodeRecord;
 use crate::usage::{PodKey, Rejected};
@@ -21,7 +22,7 @@ pub(crate) struct NodeScrapes;
 
 /// How the last request to a kubelet went.
 pub(crate) struct ScrapeAnswer<'m> {
-    created: crate::clock::UnixMillis,
+    created: UnixMillis,
     /// `None` before the first one.
     record: Option<&'m NodeRecord>,
     /// Pods that are served without a container that the kubelet does not report.
@@ -63,12 +64,11 @@ impl Resource for NodeScrapes {
     }
 
     fn json(json: &mut Json, _: Dialect, answer: &ScrapeAnswer<'_>) {
-        match answer.record {
-            Some(record) => write_record(json, record),
-            None => {
-                json.key("outcome").string("Pending");
-                json.key("since").time(answer.created);
-            }
+        if let Some(record) = answer.record {
+            write_record(json, record);
+        } else {
+            json.key("outcome").string("Pending");
+            json.key("since").time(answer.created);
         }
         if !answer.partial.is_empty() {
             json.key("partialPods").array(|json| answer.partial.iter().for_each(|pod| json.string(&pod.to_string())));

@@ -16,8 +16,6 @@ use crate::apiserver::status::Status;
 use crate::cluster::{Node, View};
 use crate::usage::{NodeName, PodKey};
 use axum::response::Response;
-use futures::FutureExt as _;
-use futures::future::BoxFuture;
 
 /// The resource.
 pub(crate) struct Nodes;
@@ -76,7 +74,7 @@ impl Resource for Nodes {
         proto::node(&Self::metadata(node), &resource_version.to_string(), dialect, answer)
     }
 
-    fn watch(call: Call<'_>) -> BoxFuture<'_, Result<Response, Status>> {
-        watch::answer::<Self>(call).boxed()
+    fn watch(call: &Call<'_>) -> Result<Response, Status> {
+        watch::answer::<Self>(call)
     }
 }

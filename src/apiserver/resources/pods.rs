@@ -16,8 +16,6 @@ use crate::apiserver::status::Status;
 use crate::cluster::{Pod, View};
 use crate::usage::PodKey;
 use axum::response::Response;
-use futures::FutureExt as _;
-use futures::future::BoxFuture;
 
 /// The resource.
 pub(crate) struct Pods;
@@ -82,8 +80,8 @@ impl Resource for Pods {
         proto::pod(&Self::metadata(pod), &resource_version.to_string(), dialect, answer)
     }
 
-    fn watch(call: Call<'_>) -> BoxFuture<'_, Result<Response, Status>> {
-        watch::answer::<Self>(call).boxed()
+    fn watch(call: &Call<'_>) -> Result<Response, Status> {
+        watch::answer::<Self>(call)
     }
 }
 

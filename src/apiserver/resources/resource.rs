@@ -3,8 +3,6 @@
 use std::sync::Arc;
 
 use axum::response::Response;
-use futures::FutureExt as _;
-use futures::future::BoxFuture;
 use prost::Message;
 
 use crate::apiserver::groups::{Dialect, ResourceType};
@@ -72,8 +70,7 @@ pub(crate) trait Resource: Sized + Send + Sync + 'static {
     ) -> Self::Message;
 
     /// Answers a watch.
-    fn watch(call: Call<'_>) -> BoxFuture<'_, Result<Response, Status>> {
-        let status = Status::verb_not_supported("watch", &call.group.name, Self::TYPE.plural);
-        std::future::ready(Err(status)).boxed()
+    fn watch(call: &Call<'_>) -> Result<Response, Status> {
+        Err(Status::verb_not_supported("watch", &call.group.name, Self::TYPE.plural))
     }
 }

@@ -28,7 +28,7 @@ pub(crate) async fn collection<R: Resource>(
     let call = Call::of(&content, &request, &R::TYPE)?;
     match call.verb {
         "list" => list::<R>(call).await,
-        "watch" => R::watch(call).await,
+        "watch" => R::watch(&call),
         _ => Err(Status::path_not_found()),
     }
 }
@@ -93,15 +93,13 @@ fn moment(call: &Call<'_>, start: &Start) -> Result<Arc<Moment>, Status> {
     let tag = moments.tag();
     let current = moments.current();
     match start {
-        Start::Newest => Ok(current),
         Start::NotOlderThan(revision) if *revision > current.revision => {
             Err(Status::version_too_large(tag.served(*revision), current.resource_version()))
         }
-        Start::NotOlderThan(_) => Ok(current),
+        Start::Newest | Start::NotOlderThan(_) | Start::Continue(ContinueToken { revision: None, .. }) => Ok(current),
         Start::Exact(revision) => {
             moments.at(*revision).ok_or_else(|| Status::version_expired(&tag.served(*revision).to_string()))
         }
-        Start::Continue(ContinueToken { revision: None, .. }) => Ok(current),
         Start::Continue(token @ ContinueToken { revision: Some(revision), .. }) => {
             moments.at(*revision).ok_or_else(|| token.expired(tag))
         }

@@ -79,8 +79,12 @@ impl World {
     pub(crate) fn with(nodes: Vec<Node>, pods: Vec<Pod>) -> Self {
         let revisions = Revisions::after(99);
         let (cluster, store) = (Cluster::new(revisions.clone()), Store::new(revisions.clone()));
-        nodes.into_iter().for_each(|node| cluster.apply(node));
-        pods.into_iter().for_each(|pod| cluster.apply(pod));
+        for node in nodes {
+            cluster.apply(node);
+        }
+        for pod in pods {
+            cluster.apply(pod);
+        }
         Self { cluster: Arc::new(cluster), store: Arc::new(store), revisions }
     }
 

@@ -85,6 +85,11 @@ impl Server {
         Self::limited(world, 400)
     }
 
+    /// A server of an empty cluster.
+    pub(super) fn empty() -> Self {
+        Self::over(&World::with(vec![], vec![]))
+    }
+
     /// A server that answers so many requests for resources at once.
     pub(crate) fn limited(world: &World, requests_in_flight: usize) -> Self {
         let groups = ApiGroups { own: Some("custom.example.com".to_owned()), metrics: true };
@@ -111,6 +116,11 @@ impl Server {
         let limits = Limits { requests_in_flight, request_timeout: Duration::from_mins(1) };
         let router = router(api, Arc::new(Named), Arc::new(NotMallory), limits, metrics.unwrap());
         Self { router, hand, readiness, exposition, moments, closing }
+    }
+
+    /// For a listener in front of it.
+    pub(crate) fn router(&self) -> Router {
+        self.router.clone()
     }
 
     pub(crate) async fn send(&self, request: http::request::Builder) -> Response<Body> {

@@ -278,6 +278,38 @@ async fn readiness_is_told_check_by_check() {
 }
 
 #[tokio::test]
+async fn excluded_checks_that_do_not_exist_are_named_in_order_and_once() {
+    let (code, body) = server().get("/livez?exclude=z&exclude=a&exclude=z&exclude=ping&verbose").await;
+    let expected = "[+]ping excluded: ok\n[+]metric-collection-timely ok\n\
+                    warn: some health checks cannot be excluded: no matches for \"a\",\"z\"\nlivez check passed\n";
+    assert_eq!((code, body.as_str()), (200, expected));
+}
+
+#[tokio::test]
+async fn trouble_upstream_is_warned_of_by_readyz_and_fails_nothing() {
+    let server = server();
+    let notice = server.readiness.notice("the watch of nodes is lost; the nodes last known are served");
+    let lines = "[+]ping ok\n[+]shutdown ok\n";
+    assert_eq!(server.get("/readyz?verbose").await, (200, format!("{lines}readyz check passed\n")));
+    notice.set(true);
+    let warning = "warn: the watch of nodes is lost; the nodes last known are served\n";
+    assert_eq!(server.get("/readyz?verbose").await, (200, format!("{lines}{warning}readyz check passed\n")));
+    assert_eq!(server.get("/readyz").await, (200, "ok".to_owned()));
+    assert!(!server.get("/livez?verbose").await.1.contains("warn"));
+    assert_eq!(server.get(&format!("{OWN}/healthz")).await.0, 200);
+}
+
+#[tokio::test]
+async fn health_is_plain_text_that_no_browser_guesses_at() {
+    let server = server();
+    for path in ["/livez", "/readyz?verbose", "/healthz/ping"] {
+        let response = server.send(Request::get(path)).await;
+        assert_eq!(response.headers()["content-type"], "text/plain; charset=utf-8", "{path}");
+        assert_eq!(response.headers()["x-content-type-options"], "nosniff", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_heart_that_stopped_fails_liveness() {
     let server = server();
     server.hand.advance(std::time::Duration::from_secs(31));

@@ -92,12 +92,12 @@ impl View {
 
     /// The nodes that are not the same as in `earlier`: come, gone, or changed.
     pub fn nodes_changed_since<'a>(&'a self, earlier: &'a Self) -> impl Iterator<Item = &'a NodeName> {
-        earlier.nodes.diff(&self.nodes).map(changed_key)
+        earlier.nodes.diff(&self.nodes).map(|change| changed_key(&change))
     }
 
     /// The pods that are not the same as in `earlier`: come, gone, or changed.
     pub fn pods_changed_since<'a>(&'a self, earlier: &'a Self) -> impl Iterator<Item = &'a PodKey> {
-        earlier.pods.diff(&self.pods).map(changed_key)
+        earlier.pods.diff(&self.pods).map(|change| changed_key(&change))
     }
 
     /// The nodes after `name`, or all of them: for a reader that takes them in several turns.
@@ -122,7 +122,7 @@ impl View {
 }
 
 /// Maps share what did not change, so that a difference is found without looking at all of it.
-fn changed_key<'a, K, V>(change: DiffItem<'a, 'a, K, V>) -> &'a K {
+const fn changed_key<'a, K, V>(change: &DiffItem<'a, 'a, K, V>) -> &'a K {
     match change {
         DiffItem::Add(key, _) | DiffItem::Remove(key, _) | DiffItem::Update { new: (key, _), .. } => key,
     }

@@ -109,16 +109,27 @@ impl Server {
 struct Watched {
     cluster: Arc<Cluster>,
     readiness: Readiness,
+    pods_up: Gauge,
     stop: CancellationToken,
 }
 
 fn watch(server: &Server) -> Watched {
-    let watched = Watched { cluster: Arc::default(), readiness: Readiness::default(), stop: CancellationToken::new() };
-    let node_latch = watched.readiness.latch("node-sync", "nodes are being listed");
-    let pod_latch = watched.readiness.latch("pod-sync", "pods are being listed");
+    let watched = Watched {
+        cluster: Arc::default(),
+        readiness: Readiness::default(),
+        pods_up: Gauge::default(),
+        stop: CancellationToken::new(),
+    };
+    let signs = |check, waiting_for, lost, up| Signs {
+        latch: watched.readiness.latch(check, waiting_for),
+        lost: watched.readiness.notice(lost),
+        up,
+    };
+    let nodes = signs("node-sync", "nodes are being listed", "nodes are lost", Gauge::default());
+    let pods = signs("pod-sync", "pods are being listed", "pods are lost", watched.pods_up.clone());
     let selector = LabelSelector::parse("pool=a").unwrap();
     let cluster = Arc::clone(&watched.cluster);
-    tokio::spawn(run(cluster, server.client(), selector, node_latch, pod_latch, watched.stop.clone()));
+    tokio::spawn(run(cluster, server.client(), selector, nodes, pods, watched.stop.clone()));
     watched
 }
 
@@ -194,6 +205,44 @@ async fn an_api_server_that_is_away_is_explained_and_asked_ever_more_rarely() {
     assert!((8..40).contains(&asked), "{asked} requests in 300 s");
     let failure = watched.readiness.checks().into_iter().find(|check| check.name == "pod-sync").unwrap().failure;
     assert!(failure.as_deref().is_some_and(|text| text.contains("scripted")), "{failure:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_watch_is_told_until_it_is_back_and_costs_no_readiness() {
+    let mut script = vec![Answer::Page(&["a"], None), Answer::Quiet(vec![event("ERROR", &status(410))])];
+    script.extend((0..5).map(|_| Answer::Status(500)));
+    script.extend([Answer::Page(&["b"], None), Answer::Quiet(vec![])]);
+    let server = Server::playing(script);
+    let watched = watch(&server);
+    assert_eq!(watched.pods_up.get(), 0);
+    watched.until_pods_are(&["a"]).await;
+    while watched.pods() == ["a"] {
+        let told = (watched.readiness.notices(), watched.pods_up.get());
+        assert!(told == (vec![], 1) || told == (vec!["pods are lost"], 0), "{told:?}");
+        assert!(watched.readiness.is_ready());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        if server.queries_with("limit=500") > 2 && watched.pods() == ["a"] {
+            assert_eq!(watched.readiness.notices(), ["pods are lost"]);
+        }
+    }
+    watched.until_pods_are(&["b"]).await;
+    assert_eq!((watched.readiness.notices(), watched.pods_up.get()), (vec![], 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_is_back_and_quiet_is_known_to_be_back() {
+    let mut script = vec![Answer::Page(&["a"], None), Answer::Ended(vec![])];
+    script.extend((0..3).map(|_| Answer::Status(500)));
+    script.push(Answer::Quiet(vec![]));
+    let server = Server::playing(script);
+    let watched = watch(&server);
+    watched.until_pods_are(&["a"]).await;
+    while watched.pods_up.get() == 1 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(watched.readiness.notices(), ["pods are lost"]);
+    tokio::time::sleep(Duration::from_mins(3)).await;
+    assert_eq!((watched.readiness.notices(), watched.pods_up.get()), (vec![], 1));
 }
 
 #[tokio::test(start_paused = true)]

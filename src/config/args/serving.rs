@@ -37,10 +37,14 @@ pub struct ServingArgs {
     pub max_connections: String,
 
     /// Requests under way at once; further ones are answered 429 (health and discovery never)
+    ///
+    /// Watches are counted apart; a replica has room for 1,000. The control plane always passes.
     #[arg(long, env = "KUBE_VITALS_MAX_REQUESTS_INFLIGHT", value_name = "NUMBER", default_value = "400")]
     pub max_requests_inflight: String,
 
-    /// Time for one request, then 504
+    /// Time for one request, then 504; a client may ask for less with ?timeout=
+    ///
+    /// A watch has this long for the head of its answer, and then as long as it likes.
     #[arg(long, env = "KUBE_VITALS_REQUEST_TIMEOUT", value_name = "DURATION", default_value = "60s")]
     pub request_timeout: String,
 }

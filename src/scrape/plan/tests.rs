@@ -128,6 +128,20 @@ fn a_start_during_the_wait_for_an_earlier_one_is_not_forgotten() {
 }
 
 #[test]
+fn a_run_in_its_first_second_is_scraped_again_after_it_but_not_ever_more_often() {
+    let (mut agenda, now) = agenda("node-1");
+    agenda.begin(now);
+    assert!(agenda.succeeded(now, true, true), "another run takes the kubelet's rate");
+    agenda.first_second_seen(now);
+    let again = agenda.due();
+    assert_eq!(again, now + AFTER_START);
+    agenda.begin(again);
+    agenda.succeeded(again, true, false);
+    agenda.first_second_seen(again);
+    assert_eq!(agenda.due(), again + seconds(3.0), "after an extra scrape the gap is kept");
+}
+
+#[test]
 fn starts_on_a_failing_node_do_not_break_its_back_off() {
     let (mut agenda, now) = steady();
     agenda.failed(now);

@@ -14,7 +14,7 @@ fn requests_that_come_together_are_answered_from_the_same_moment() {
     let (clock, hand) = Clock::manual(at(0.0));
     let moments = world().moments(clock);
     let first = moments.current();
-    hand.advance(SHARED_FOR - Duration::from_millis(1));
+    hand.advance(SHARED_FOR.saturating_sub(Duration::from_millis(1)));
     assert!(Arc::ptr_eq(&first, &moments.current()));
     hand.advance(Duration::from_millis(1));
     assert!(moments.current().revision > first.revision);

@@ -41,17 +41,17 @@ use watcher::Watcher;
 const SHORTEST_WATCH: Duration = Duration::from_mins(30);
 
 /// Answers a watch of `R`.
-pub(super) async fn answer<R: Watched>(call: Call<'_>) -> Result<Response, Status> {
+pub(super) fn answer<R: Watched>(call: &Call<'_>) -> Result<Response, Status> {
     let encoder = call.encoder(accepted_by_watch(call.headers, call.query)?)?;
     let moments = call.content.moments();
     let options = WatchOptions::parse(call.query, moments.tag())?;
     // Subscribed before the beginning is chosen, so that no moment in between is missed.
     let news = moments.subscribe();
-    let (position, initial) = beginning(&call, options.begin)?;
+    let (position, initial) = beginning(call, options.begin)?;
     let length = options.timeout.unwrap_or_else(|| SHORTEST_WATCH + jitter(position.revision));
     let content_type = encoder.accepted.watch_content_type();
     let (sender, chunks) = mpsc::channel(1);
-    let watcher = Watcher::<R>::new(&call, encoder, options, news, sender, Instant::now() + length);
+    let watcher = Watcher::<R>::new(call, encoder, options, news, sender, Instant::now() + length);
     let body = stream::body(chunks, watcher.run(position, initial));
     Ok(([(header::CONTENT_TYPE, content_type)], body).into_response())
 }

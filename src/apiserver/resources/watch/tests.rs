@@ -7,6 +7,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 
+use crate::apiserver::resources::published::Published;
 use crate::apiserver::resources::world::{World, at, node, pod, reading, running};
 use crate::apiserver::router::server::Server;
 use crate::cluster::{Labels, Pod};
@@ -225,8 +226,10 @@ async fn a_version_that_is_not_kept_is_answered_410() {
     let world = world();
     let server = server(&world);
     let from = version(&server, PODS).await;
-    pass(&server, 31);
-    version(&server, PODS).await;
+    for _ in 0..2 {
+        pass(&server, 31);
+        version(&server, PODS).await;
+    }
     for version in [from.as_str(), "1", "12345"] {
         let (code, body) = server.get(&format!("{PODS}?watch=true&resourceVersion={version}")).await;
         assert_eq!(code, 410, "{version}: {body}");
@@ -391,4 +394,69 @@ fn apply(known: &mut BTreeMap<String, Value>, event: &Value) {
         other => panic!("{other}"),
     }
     known.insert(name, bare(&event["object"]));
+}
+
+async fn bytes_of(server: &Server, uri: &str, accept: &str) -> (String, Body) {
+    let response = server.send(Request::get(uri).header("accept", accept)).await;
+    assert_eq!(response.status(), 200, "{uri} as {accept}");
+    (text(&response.headers()["content-type"].to_str().unwrap().into()), response.into_body())
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_are_framed_as_clients_read_them() {
+    let world = world();
+    let server = server(&world);
+    let uri = format!("{PODS}?watch=true&timeoutSeconds=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan");
+    let (content_type, body) = bytes_of(&server, &uri, "application/json;stream=watch").await;
+    assert_eq!(content_type, "application/json");
+    let json: Vec<Value> = body
+        .collect()
+        .await
+        .unwrap()
+        .to_bytes()
+        .split(|byte| *byte == b'\n')
+        .map_while(|line| serde_json::from_slice(line).ok())
+        .collect();
+    assert_eq!(json.len(), 3);
+
+    let (content_type, body) = bytes_of(&server, &uri, "application/vnd.kubernetes.protobuf;stream=watch,*/*").await;
+    assert_eq!(content_type, "application/vnd.kubernetes.protobuf;stream=watch");
+    let bytes = body.collect().await.unwrap().to_bytes();
+    let (mut rest, mut protobuf) = (&bytes[..], Vec::new());
+    while let Some((length, _)) = rest.split_first_chunk::<4>() {
+        let (frame, after) = rest.split_at(4 + u32::from_be_bytes(*length) as usize);
+        protobuf.push(Published::load().event(frame));
+        rest = after;
+    }
+    for (one, other) in json.iter().zip(&protobuf) {
+        assert_eq!(one["type"], other["type"]);
+        if one["type"] == "ADDED" {
+            assert_eq!(bare(&one["object"]), bare(&other["object"]));
+        } else {
+            assert_eq!(one["object"]["metadata"]["annotations"], other["object"]["metadata"]["annotations"]);
+        }
+    }
+    assert_eq!(protobuf.len(), 3);
+
+    let table = "application/json;as=Table;g=meta.k8s.io;v=v1";
+    let (_, body) = bytes_of(&server, &format!("{PODS}?watch=true&timeoutSeconds=1"), table).await;
+    let mut told = Told { body, text: Vec::new() };
+    let (first, second) = (told.event().await.unwrap(), told.event().await.unwrap());
+    assert_eq!((&first["object"]["kind"], &first["object"]["rows"][0]["cells"][0]), (&"Table".into(), &"one".into()));
+    assert!(!first["object"]["columnDefinitions"].as_array().unwrap().is_empty());
+    assert_eq!(second["object"]["columnDefinitions"], serde_json::json!([]), "clients remember them");
+    assert_eq!(second["object"]["rows"].as_array().unwrap().len(), 1);
+
+    let partial = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+    let (_, body) = bytes_of(&server, &format!("{PODS}?watch=true&timeoutSeconds=1"), partial).await;
+    let event = Told { body, text: Vec::new() }.event().await.unwrap();
+    assert_eq!(event["object"]["kind"], "PartialObjectMetadata");
+    assert!(event["object"].get("containers").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_as_yaml_is_not_acceptable() {
+    let server = server(&world());
+    let request = Request::get(format!("{PODS}?watch=true")).header("accept", "application/yaml");
+    assert_eq!(server.send(request).await.status(), 406);
 }
