@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -36,11 +36,11 @@ struct Report {
 pub(crate) async fn every_kind_of_go_client_reads_the_same(e: &Environment) -> Checked {
     let mut program = Program::start(e, "once", e.control_plane.kubeconfig("admin")?, None)?;
     let reports = block_in_place(|| program.reports())?;
-    if reports < 20 { Err(format!("only {reports} checks were made")) } else { Ok(()) }
+    if reports < 20 { Err(format!("only {reports} checks were made: {}", program.said())) } else { Ok(()) }
 }
 
-/// Informers equal a fresh list at ten moments, after their connection was cut, after ours was, and
-/// after our restart; with and without `WatchList`.
+/// Informers equal a fresh list over ten rounds, after their connection was cut, after ours was,
+/// when another replica goes on, and after our restart; with and without `WatchList`.
 pub(crate) async fn informers_stay_in_sync(e: &Environment) -> Checked {
     let way = Service::start().await.map_err(|error| error.to_string())?;
     let kubeconfig = through(e, &way)?;
@@ -54,7 +54,10 @@ pub(crate) async fn informers_stay_in_sync(e: &Environment) -> Checked {
     all_in_sync(&mut programs, 2, "the client's connection cut")?;
     e.replicas.cut_connections();
     all_in_sync(&mut programs, 2, "the aggregator's connection cut")?;
+    e.replicas.start(1).await?;
     e.replicas.stop(0).await?;
+    all_in_sync(&mut programs, 2, "another replica goes on")?;
+    e.replicas.stop(1).await?;
     e.replicas.start(0).await?;
     all_in_sync(&mut programs, 2, "the server restarted")
 }
@@ -66,14 +69,14 @@ fn all_in_sync(programs: &mut [Program], rounds: usize, label: &str) -> Checked 
     for program in programs {
         println!("  {}:", program.name);
         if block_in_place(|| program.reports())? < 3 {
-            return Err("an informer is missing".to_owned());
+            return Err(format!("an informer is missing: {}", program.said()));
         }
     }
     Ok(())
 }
 
 /// The administrator's kubeconfig, by another way to the same API server.
-fn through(e: &Environment, way: &Service) -> Result<std::path::PathBuf, String> {
+fn through(e: &Environment, way: &Service) -> Result<PathBuf, String> {
     let kubeconfig = e.folder.join("through.kubeconfig");
     std::fs::copy(e.control_plane.kubeconfig("admin")?, &kubeconfig).map_err(|error| error.to_string())?;
     let server = &e.control_plane.facts.server;
@@ -89,6 +92,7 @@ struct Program {
     name: String,
     lines: Lines,
     process: Process,
+    log: PathBuf,
 }
 
 impl Program {
@@ -97,15 +101,20 @@ impl Program {
         command.arg(task).arg("--kubeconfig").arg(kubeconfig).envs(gate);
         // client-go logs there how its connections were cut.
         let log = e.folder.join("clients.log");
-        command.stderr(File::options().create(true).append(true).open(log).map_err(|error| error.to_string())?);
+        command.stderr(File::options().create(true).append(true).open(&log).map_err(|error| error.to_string())?);
         let name = gate.map(|(name, value)| format!("{name}={value}")).unwrap_or_default();
         let mut process = Process::start("clients", command.stdin(Stdio::piped()).stdout(Stdio::piped()))?;
-        Ok(Self { name, lines: process.lines()?, process })
+        Ok(Self { name, lines: process.lines()?, process, log })
     }
 
     fn ask(&mut self, line: &str) -> Checked {
         let stdin = self.process.stdin().ok_or("standard input is not piped")?;
         writeln!(stdin, "{line}").map_err(|error| error.to_string())
+    }
+
+    /// What it logged.
+    fn said(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     /// Prints what it reports until it is done or ends; how many checks there were, or the first
