@@ -28,9 +28,10 @@ doc:
 flags:
     UPDATE_DOCS=1 cargo test --test it flags
 
-# Behind a real kube-apiserver; needs Go
+# Behind a real kube-apiserver; needs Go, and Python for two trials
 e2e:
     bash tests/controlplane/build
+    bash tests/clients/install
     cargo test --locked --release --test e2e
 
 # With one real kubelet; needs Go, root and Debian packages

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use http::{Method, Request, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A client with one user's credentials.
 #[derive(Clone)]
@@ -32,6 +32,21 @@ impl Api {
     /// Merges into an object.
     pub(crate) async fn patch(&self, path: &str, change: &Value) -> Result<(), String> {
         self.write(Method::PATCH, path, "application/merge-patch+json", change).await
+    }
+
+    /// Deletes an object.
+    pub(crate) async fn delete(&self, path: &str) -> Result<(), String> {
+        self.write(Method::DELETE, path, "application/json", &json!({})).await
+    }
+
+    /// Whether there is no such object: an error as long as there is one.
+    pub(crate) async fn absent(&self, path: &str) -> Result<(), String> {
+        let request = Request::get(path).body(Vec::new()).map_err(|error| error.to_string())?;
+        match self.0.request::<Value>(request).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+            Err(error) => Err(format!("GET {path}: {error}")),
+            Ok(object) => Err(format!("it is still there: {object}")),
+        }
     }
 
     async fn write(&self, method: Method, path: &str, kind: &str, body: &Value) -> Result<(), String> {

@@ -86,7 +86,7 @@ pub(crate) async fn an_unprivileged_user_gets_403(e: &Environment) -> Checked {
         return Err(said);
     }
     // kube-apiserver refused that one itself; straight at our port it is our own decision.
-    let client = direct(e.server.port, &e.authority_pem)?;
+    let client = direct(e.replicas.port(), &e.authority_pem)?;
     let (status, body) = get(&client, &format!("{GROUP}/pods"), &[("authorization", "Bearer viewer-token")]).await?;
     println!("  {status}: {}", body["message"]);
     equal(status.as_str(), "403")?;
@@ -95,7 +95,7 @@ pub(crate) async fn an_unprivileged_user_gets_403(e: &Environment) -> Checked {
 
 /// Nobody known: 401 straight at our port, with no token and with a wrong one.
 pub(crate) async fn no_credentials_get_401(e: &Environment) -> Checked {
-    let client = direct(e.server.port, &e.authority_pem)?;
+    let client = direct(e.replicas.port(), &e.authority_pem)?;
     for headers in [&[][..], &[("authorization", "Bearer nobody")]] {
         let (status, body) = get(&client, &format!("{GROUP}/pods"), headers).await?;
         println!("  {status}: {}", body["message"]);
@@ -107,7 +107,7 @@ pub(crate) async fn no_credentials_get_401(e: &Environment) -> Checked {
 
 /// Identity headers without the front proxy's certificate count for nothing.
 pub(crate) async fn forged_identity_headers_are_ignored(e: &Environment) -> Checked {
-    let client = direct(e.server.port, &e.authority_pem)?;
+    let client = direct(e.replicas.port(), &e.authority_pem)?;
     let forged = [("x-remote-user", "admin"), ("x-remote-group", "system:masters")];
     let (status, _) = get(&client, &format!("{GROUP}/pods"), &forged).await?;
     equal(status.as_str(), "401")?;

@@ -4,13 +4,20 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine;
+use tokio::sync::OnceCell;
+use tokio::task::block_in_place;
 
 use crate::api::Api;
+use crate::api_services;
+use crate::hollow_node::HollowNode;
+use crate::replicas::Replicas;
 use crate::support::control_plane::{ControlPlane, binaries};
+use crate::support::controllers;
 use crate::support::deployment;
 use crate::support::kubectl::Kubectl;
 use crate::support::otlp_sink::OtlpSink;
-use crate::support::server::{Server, free_port};
+use crate::support::process::Process;
+use crate::support::service::Service;
 use crate::world::SimulatedNodes;
 
 const API_SERVICE: &str = "/apis/apiregistration.k8s.io/v1/apiservices/v1.custom.example.com";
@@ -21,12 +28,14 @@ pub(crate) struct Environment {
     pub(crate) viewer: Kubectl,
     pub(crate) admin: Api,
     pub(crate) nodes: SimulatedNodes,
-    pub(crate) server: Server,
+    pub(crate) hollow: HollowNode,
+    pub(crate) replicas: Replicas,
     pub(crate) sink: OtlpSink,
     /// The server's own authority, as the APIService tells it.
     pub(crate) authority_pem: Vec<u8>,
-    pub(crate) log: PathBuf,
-    _control_plane: ControlPlane,
+    pub(crate) folder: PathBuf,
+    pub(crate) control_plane: ControlPlane,
+    controllers: OnceCell<Process>,
 }
 
 impl Environment {
@@ -37,38 +46,42 @@ impl Environment {
         let admin_kubeconfig = control_plane.kubeconfig("admin")?.to_owned();
         let viewer_kubeconfig = control_plane.kubeconfig("viewer")?.to_owned();
         let kubectl = Kubectl::new(&binaries()?.join("kubectl"), &admin_kubeconfig, folder);
-        let port = free_port()?;
-        deployment::apply(&kubectl, folder, port)?;
+        let service = Service::start().await.map_err(|error| error.to_string())?;
+        deployment::apply(&kubectl, folder, service.port)?;
         let kubeconfig = folder.join("server.kubeconfig");
         let token = deployment::server_kubeconfig(&kubectl, &admin_kubeconfig, &kubeconfig)?;
         let admin = Api::of(&admin_kubeconfig).await?;
-        let nodes = SimulatedNodes::start(folder, token)?;
+        let hollow = HollowNode::start().await?;
+        let nodes = SimulatedNodes::start(folder, token, &hollow.authority_pem)?;
         nodes.create(&admin).await?;
-        let log = folder.join("server.log");
-        let server = serve(port, &kubeconfig, &nodes, &sink, &log)?;
+        let replicas = Replicas::new(service, arguments(&kubeconfig, &nodes, &sink), folder)?;
+        replicas.start(0).await?;
         let mut environment = Self {
             viewer: kubectl.with_kubeconfig(&viewer_kubeconfig),
             kubectl,
             admin,
             nodes,
-            server,
+            hollow,
+            replicas,
             sink,
             authority_pem: Vec::new(),
-            log,
-            _control_plane: control_plane,
+            folder: folder.to_owned(),
+            control_plane,
+            controllers: OnceCell::new(),
         };
         environment.await_available().await?;
         Ok(environment)
     }
 
+    /// The controllers, from the first test on that needs them.
+    pub(crate) async fn controllers(&self) -> Result<(), String> {
+        let start = async || block_in_place(|| controllers::start(&self.control_plane, &self.folder));
+        self.controllers.get_or_try_init(start).await.map(|_| ())
+    }
+
     async fn await_available(&mut self) -> Result<(), String> {
-        for service in ["v1.custom.example.com", "v1.metrics.k8s.io", "v1beta1.metrics.k8s.io"] {
-            let name = format!("apiservice/{service}");
-            self.kubectl.run(&["wait", &name, "--for=condition=Available", "--timeout=25s"]).map_err(|error| {
-                let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-                format!("{error}\n{log}")
-            })?;
-        }
+        let available = api_services::until_all_are(&self.admin, true).await;
+        available.map_err(|error| format!("{error}\n{}", self.replicas.logs()))?;
         let service = self.admin.json(API_SERVICE).await?;
         let bundle = service["spec"]["caBundle"].as_str().ok_or("no caBundle")?;
         self.authority_pem =
@@ -77,22 +90,17 @@ impl Environment {
     }
 }
 
-fn serve(port: u16, kubeconfig: &Path, nodes: &SimulatedNodes, sink: &OtlpSink, log: &Path) -> Result<Server, String> {
-    let kubelet_port = nodes.fleet.port().to_string();
-    let (kubeconfig, authority) = (kubeconfig.to_string_lossy(), nodes.authority.to_string_lossy());
-    let endpoint = format!("http://{}", sink.http);
-    let arguments = [
-        ("--kubeconfig", &*kubeconfig),
-        ("--kubelet-port", &kubelet_port),
-        ("--kubelet-certificate-authority", &authority),
-        ("--metric-resolution", "5s"),
-        ("--otlp-endpoint", &endpoint),
-        ("--tracing-sampling-rate-per-million", "1000000"),
+/// What the server is told, whichever replica it is.
+fn arguments(kubeconfig: &Path, nodes: &SimulatedNodes, sink: &OtlpSink) -> Vec<String> {
+    let plain = [
+        ("--kubeconfig", kubeconfig.display().to_string()),
+        ("--kubelet-certificate-authority", nodes.authority.display().to_string()),
+        ("--metric-resolution", "5s".to_owned()),
+        ("--otlp-endpoint", format!("http://{}", sink.http)),
+        ("--tracing-sampling-rate-per-million", "1000000".to_owned()),
     ];
-    let arguments: Vec<&str> = arguments.iter().flat_map(|(flag, value)| [*flag, *value]).collect();
-    // Spans leave the process at once, so that the suite need not wait for a full batch.
-    let batches = [("OTEL_BSP_SCHEDULE_DELAY", "200")];
-    tokio::task::block_in_place(|| Server::start(port, &arguments, &batches, log))
+    let switches = ["--kubelet-use-node-status-port=true".to_owned()];
+    plain.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).chain(switches).collect()
 }
 
 /// Tries `attempt` until it succeeds, at most for `limit`.

@@ -3,6 +3,7 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
+    clippy::cast_precision_loss,
     clippy::indexing_slicing,
     clippy::print_stdout,
     reason = "a suite that waits in real time and prints what it saw"
@@ -12,14 +13,22 @@
 mod support;
 
 mod api;
+mod api_services;
 mod checks;
+mod controllers;
 mod discovery;
+mod disruption;
 mod environment;
+mod go_clients;
+mod hollow_node;
+mod kubectl_get;
+mod kubectl_top;
 mod numbers;
+mod python_clients;
+mod replicas;
 mod world;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Runtime;
@@ -27,14 +36,14 @@ use tokio::runtime::Runtime;
 use crate::environment::Environment;
 
 macro_rules! trials {
-    ($shared:expr, $lacking:expr, [$($room:ident::$check:ident),* $(,)?]) => {
+    ($shared:expr, $is_lacking:expr, [$($room:ident::$check:ident),* $(,)?]) => {
         vec![$({
-            let shared: Option<Arc<Shared>> = $shared.clone();
+            let shared: Option<Arc<Shared>> = $shared.cloned();
             Trial::test(stringify!($check), move || match &shared {
                 Some(shared) => shared.run(|environment| $room::$check(environment)),
                 None => Ok(()),
             })
-            .with_ignored_flag($lacking)
+            .with_ignored_flag($is_lacking(stringify!($room)))
         }),*]
     };
 }
@@ -63,9 +72,26 @@ fn main() {
     }
     let folder = tempfile::Builder::new().prefix("kv-e2e").tempdir().unwrap_or_else(|error| fail(&error.to_string()));
     let shared = lacking.is_none().then(|| Arc::new(start(folder.path())));
-    let trials = trials!(
+    let trials = trials(shared.as_ref());
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    let stopped = shared.and_then(Arc::into_inner).map_or(Ok(()), |shared| stop(&shared));
+    drop(folder);
+    if let Err(error) = stopped {
+        fail(&error);
+    }
+    conclusion.exit();
+}
+
+/// All trials, in this order: those that disturb the server come last.
+fn trials(shared: Option<&Arc<Shared>>) -> Vec<Trial> {
+    let no_python = python_clients::lacking();
+    if let (Some(lacking), Some(_)) = (&no_python, shared) {
+        println!("SKIPPED: {lacking}");
+    }
+    let is_lacking = |room| shared.is_none() || (room == "python_clients" && no_python.is_some());
+    trials!(
         shared,
-        lacking.is_some(),
+        is_lacking,
         [
             checks::healthz_answers_the_agreed_text,
             checks::the_api_service_is_available_with_verified_tls,
@@ -81,15 +107,22 @@ fn main() {
             discovery::kubectl_explains_every_kind_of_every_group,
             discovery::kubectl_lists_our_resources_and_versions,
             discovery::the_aggregator_publishes_our_openapi,
+            kubectl_top::kubectl_top_nodes_lists_selects_and_sorts,
+            kubectl_top::kubectl_top_pods_lists_selects_and_sorts,
+            kubectl_get::kubectl_get_prints_tables,
+            kubectl_get::kubectl_get_prints_json_and_yaml,
+            kubectl_get::kubectl_get_selects_and_reads_in_chunks,
+            kubectl_get::kubectl_get_watches_every_round,
+            go_clients::every_kind_of_go_client_reads_the_same,
+            python_clients::the_python_client_reads_everything,
+            python_clients::a_fuzzer_finds_nothing_that_our_openapi_does_not_tell,
+            disruption::namespaces_and_dependents_go_while_we_are_healthy,
+            controllers::the_autoscaler_scales_up_and_down_on_our_cpu,
+            disruption::discovery_and_lists_stay_up_over_a_rolling_restart,
+            go_clients::informers_stay_in_sync,
+            disruption::namespaces_wait_for_us_while_we_are_away,
         ]
-    );
-    let conclusion = libtest_mimic::run(&arguments, trials);
-    let stopped = shared.and_then(Arc::into_inner).map_or(Ok(()), stop);
-    drop(folder);
-    if let Err(error) = stopped {
-        fail(&error);
-    }
-    conclusion.exit();
+    )
 }
 
 fn start(folder: &std::path::Path) -> Shared {
@@ -100,10 +133,8 @@ fn start(folder: &std::path::Path) -> Shared {
 }
 
 /// The server leaves cleanly on SIGTERM.
-fn stop(mut shared: Shared) -> Result<(), String> {
-    let status = shared.environment.server.process.stop(Duration::from_secs(30))?;
-    println!("the server left with {status}");
-    if status.success() { Ok(()) } else { Err(std::fs::read_to_string(&shared.environment.log).unwrap_or_default()) }
+fn stop(shared: &Shared) -> Result<(), String> {
+    shared.runtime.block_on(shared.environment.replicas.stop(0))
 }
 
 fn fail(message: &str) -> ! {

@@ -31,14 +31,16 @@ pub(crate) struct SimulatedNodes {
 }
 
 impl SimulatedNodes {
-    /// Starts the kubelets; they let in who comes with `token`.
-    pub(crate) fn start(folder: &Path, token: String) -> Result<Self, String> {
+    /// Starts the kubelets; they let in who comes with `token`. Their authority is written to a
+    /// file beside `other_authority_pem`.
+    pub(crate) fn start(folder: &Path, token: String, other_authority_pem: &str) -> Result<Self, String> {
         let clock = Clock::system();
         let world = Arc::new(World::new(scenario(), clock.now()));
         let faults = Arc::new(Faults::new(world.scenario().faults.clone()));
         let fleet = Fleet::start(Arc::clone(&world), faults, clock, vec![token]).map_err(|e| e.to_string())?;
         let authority = folder.join("kubelets.pem");
-        std::fs::write(&authority, fleet.authority_pem()).map_err(|error| error.to_string())?;
+        let both = format!("{}{other_authority_pem}", fleet.authority_pem());
+        std::fs::write(&authority, both).map_err(|error| error.to_string())?;
         Ok(Self { world, fleet, authority })
     }
 

@@ -49,12 +49,16 @@ impl Kubectl {
         self.run(&["apply", "--server-side", "--force-conflicts", "-f", &file.to_string_lossy()])
     }
 
+    /// A run that is yet to be started.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(arguments).env("KUBECONFIG", &self.kubeconfig).env("HOME", &self.home);
+        command
+    }
+
     fn output(&self, arguments: &[&str]) -> Result<Output, String> {
-        Command::new(&self.program)
-            .args(arguments)
+        self.command(arguments)
             .args(["--request-timeout", "30s"])
-            .env("KUBECONFIG", &self.kubeconfig)
-            .env("HOME", &self.home)
             .output()
             .map_err(|error| format!("kubectl cannot be started: {error}"))
     }

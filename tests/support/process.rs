@@ -1,7 +1,8 @@
 //! Child processes that never outlive the test that started them.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 /// A child that is ended (first gently) when it is dropped.
@@ -24,18 +25,27 @@ impl Process {
 
     /// The first line of standard output that `wanted` accepts, within `limit`.
     pub(crate) fn line(&mut self, limit: Duration, wanted: impl Fn(&str) -> bool) -> Result<String, String> {
+        let lines = self.lines()?;
+        let deadline = Instant::now() + limit;
+        while let Ok(Some(line)) = lines.next(deadline.saturating_duration_since(Instant::now())) {
+            if wanted(&line) {
+                return Ok(line);
+            }
+        }
+        Err(format!("{} did not say that it is ready within {limit:?}", self.name))
+    }
+
+    /// Standard output from now on; to be taken once.
+    pub(crate) fn lines(&mut self) -> Result<Lines, String> {
         let stdout = self.child.stdout.take().ok_or("standard output is not piped")?;
         let (lines, received) = std::sync::mpsc::channel();
         std::thread::spawn(move || forward_lines(stdout, &lines));
-        let deadline = Instant::now() + limit;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match received.recv_timeout(left) {
-                Ok(line) if wanted(&line) => return Ok(line),
-                Ok(_) => {}
-                Err(_) => return Err(format!("{} did not say that it is ready within {limit:?}", self.name)),
-            }
-        }
+        Ok(Lines(received))
+    }
+
+    /// Standard input, if it is piped.
+    pub(crate) fn stdin(&mut self) -> Option<&mut ChildStdin> {
+        self.child.stdin.as_mut()
     }
 
     /// The exit status, if it has ended.
@@ -52,6 +62,11 @@ impl Process {
     /// Sends SIGTERM and waits; the exit status, or an error if it takes longer than `limit`.
     pub(crate) fn stop(&mut self, limit: Duration) -> Result<ExitStatus, String> {
         self.terminate();
+        self.ended(limit)
+    }
+
+    /// Waits for its end; the exit status, or an error if it takes longer than `limit`.
+    pub(crate) fn ended(&mut self, limit: Duration) -> Result<ExitStatus, String> {
         let deadline = Instant::now() + limit;
         while Instant::now() < deadline {
             match self.child.try_wait() {
@@ -69,6 +84,20 @@ impl Drop for Process {
         if matches!(self.child.try_wait(), Ok(None)) && self.stop(Duration::from_secs(10)).is_err() {
             let _ = self.child.kill();
             let _ = self.child.wait();
+        }
+    }
+}
+
+/// The lines of a child's standard output.
+pub(crate) struct Lines(std::sync::mpsc::Receiver<String>);
+
+impl Lines {
+    /// The next one, `None` at the end, or an error if it takes longer than `limit`.
+    pub(crate) fn next(&self, limit: Duration) -> Result<Option<String>, String> {
+        match self.0.recv_timeout(limit) {
+            Ok(line) => Ok(Some(line)),
+            Err(RecvTimeoutError::Disconnected) => Ok(None),
+            Err(RecvTimeoutError::Timeout) => Err(format!("not a line within {limit:?}")),
         }
     }
 }
