@@ -128,6 +128,7 @@ impl Chain {
         let peer = request.extensions().get::<Peer>().cloned();
         let peer = peer.ok_or_else(|| Status::internal("the connection is unknown", None))?;
         let admission = match admission {
+            // Who holds a token would have to be asked for.
             Err(full) if request.headers().contains_key(header::AUTHORIZATION) => return Err(full.refusal()),
             admission => admission,
         };

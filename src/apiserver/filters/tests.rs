@@ -2,6 +2,9 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -14,15 +17,10 @@ use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::{self, StreamExt as _};
 use http::HeaderMap;
 use http_body_util::BodyExt as _;
+use parking_lot::Mutex;
 use rustls::pki_types::CertificateDer;
 use tower::ServiceExt as _;
 use tracing_subscriber::fmt::MakeWriter;
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
-
-use parking_lot::Mutex;
 
 use super::*;
 use crate::apiserver::authn::{Authenticate, AuthnError, User, Via};

@@ -168,6 +168,21 @@ fn without_empty_usage(mut list: Value) -> Value {
 }
 
 #[tokio::test]
+async fn a_long_list_is_never_held_whole_in_any_encoding() {
+    let server = Server::over(&shops(4_000));
+    for accept in ["application/json", "application/yaml", PROTOBUF, TABLE] {
+        let request = Request::get(format!("{METRICS}/pods")).header("accept", accept);
+        let mut body = server.send(request).await.into_body();
+        let (mut total, mut longest) = (0, 0);
+        while let Some(frame) = body.frame().await {
+            let chunk = frame.unwrap().into_data().unwrap();
+            (total, longest) = (total + chunk.len(), longest.max(chunk.len()));
+        }
+        assert!(total > 5 * longest && longest < 128 << 10, "{accept}: {longest} of {total} bytes at once");
+    }
+}
+
+#[tokio::test]
 async fn an_empty_list_has_items_in_every_encoding() {
     let server = Server::over(&World::with(vec![], vec![]));
     let path = format!("{OWN}/pods");

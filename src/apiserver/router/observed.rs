@@ -8,6 +8,7 @@ use http::Request;
 use parking_lot::Mutex;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::NoSubscriber;
 use tracing::{Dispatch, Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
@@ -75,7 +76,7 @@ impl Collected {
 
 /// While there is one subscriber alone, a span that is first begun by a test without any is taken
 /// for one that nobody wants, for good. So there are always two.
-static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(tracing_subscriber::registry()));
+static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
 
 /// What is told of one GET by `user`.
 async fn observe(user: &str, path: &str) -> Collected {

@@ -28,18 +28,34 @@ fn by(user: &'static str, path: &str) -> Request<Body> {
     request
 }
 
-fn in_flight(server: &Server) -> String {
+/// Requests and watches.
+fn under_way(server: &Server) -> (u32, u32) {
     let (_, text) = server.exposition.answer(None);
-    text.lines().find(|line| line.starts_with("kube_vitals_requests_in_flight ")).unwrap().to_owned()
+    let told = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok()).unwrap();
+    (told("kube_vitals_requests_in_flight "), told("kube_vitals_watches_open "))
 }
 
 async fn all_places_free(server: &Server) {
     let freed = async {
-        while in_flight(server) != "kube_vitals_requests_in_flight 0" {
+        while under_way(server) != (0, 0) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
     tokio::time::timeout(Duration::from_secs(10), freed).await.expect("the work has stopped");
+}
+
+#[tokio::test]
+async fn a_watch_has_its_place_for_as_long_as_the_client_stays() {
+    let server = Server::over(&World::with(vec![node("n")], vec![]));
+    let port = Port::serving(server.router(), 10);
+    let path = "/apis/custom.example.com/v1/nodes?watch=true";
+    let http2 = port.http2(None).await.send_request(by("ann", path)).await.unwrap();
+    let http1 = port.http1().await.send_request(by("ann", path)).await.unwrap();
+    assert_eq!((http2.status(), http1.status()), (StatusCode::OK, StatusCode::OK));
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(under_way(&server), (0, 2));
+    drop((http2, http1));
+    all_places_free(&server).await;
 }
 
 #[tokio::test]
@@ -86,7 +102,7 @@ async fn a_client_that_leaves_stops_the_work_for_it() {
     let http2 = port.http2(None).await.send_request(by("ann", PODS)).await.unwrap();
     let http1 = port.http1().await.send_request(by("ann", PODS)).await.unwrap();
     tokio::time::sleep(Duration::from_millis(200)).await;
-    assert_eq!(in_flight(&server), "kube_vitals_requests_in_flight 2", "both are being written");
+    assert_eq!(under_way(&server), (2, 0), "both are being written");
     drop((http2, http1));
     all_places_free(&server).await;
 }

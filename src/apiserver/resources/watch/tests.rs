@@ -312,6 +312,23 @@ async fn watchers_of_the_same_shape_share_what_is_written() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_watch_holds_its_place_to_its_end() {
+    let world = world();
+    let server = server(&world);
+    let watches = async || {
+        let (_, text) = server.get("/metrics").await;
+        let line = text.lines().find(|line| line.starts_with("kube_vitals_watches_open ")).unwrap().to_owned();
+        line.rsplit(' ').next().unwrap().parse::<u32>().unwrap()
+    };
+    let mut told = Told::by(&server, &format!("{PODS}?watch=true")).await;
+    told.events(2).await;
+    assert_eq!(watches().await, 1);
+    drop(told);
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert_eq!(watches().await, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_not_watched_says_so() {
     let server = server(&world());
     let (code, body) = server.get(&format!("{OWN}/nodescrapes?watch=true")).await;
@@ -362,7 +379,8 @@ fn disturb(world: &World, server: &Server, what: u64) {
         2 => world.fail("node-a", time, Failure::Forbidden),
         3 => world.store.forget(&"node-a".into()),
         _ => {
-            world.scrape("node-a", time, Some(usage(time)), &[(name, "app", usage(time)), ("one", "app", usage(time))])
+            let rows = [(name, "app", usage(time)), ("one", "app", usage(time))];
+            world.scrape("node-a", time, Some(usage(time)), &rows);
         }
     }
 }

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use crate::apiserver::filters::InFlight;
 use crate::apiserver::list_options::{Begin, Selection, WatchOptions};
 use crate::apiserver::moments::Moments;
 use crate::apiserver::resources::call::Call;
@@ -42,6 +43,8 @@ pub(super) struct Watcher<R> {
     sender: mpsc::Sender<Option<Bytes>>,
     deadline: Instant,
     out: BytesMut,
+    /// Held to the end: watches at once have a limit.
+    _place: InFlight,
     resource: PhantomData<R>,
 }
 
@@ -78,6 +81,7 @@ impl<R: Watched> Watcher<R> {
             sender,
             deadline,
             out: BytesMut::new(),
+            _place: call.in_flight.clone(),
             resource: PhantomData,
         }
     }
