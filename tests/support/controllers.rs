@@ -30,7 +30,7 @@ pub(crate) fn start(control_plane: &ControlPlane, folder: &Path) -> Result<Proce
         .args(["--horizontal-pod-autoscaler-sync-period=2s"])
         .args(["--horizontal-pod-autoscaler-cpu-initialization-period=1s"])
         .args(["--horizontal-pod-autoscaler-initial-readiness-delay=1s"])
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(log);
     Process::start("the controllers", &mut command)

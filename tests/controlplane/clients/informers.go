@@ -152,7 +152,7 @@ func (i *informer) staysInSync(ctx context.Context, rounds int, round time.Durat
 	}
 	seen := found{
 		Rounds: done, Objects: len(i.last), Events: i.events.Load(),
-		Seconds: time.Since(began).Round(time.Millisecond).Seconds(), traffic: i.wire.seen(),
+		Seconds: float64(time.Since(began).Milliseconds()) / 1000, traffic: i.wire.seen(),
 	}
 	return seen, err
 }
