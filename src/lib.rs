@@ -20,8 +20,8 @@
 //! | [`sim`] | a pretend cluster for the demo, tests and benches |
 //!
 //! Arrows between rooms point one way and are tested (`tests/it/arrows.rs`); only [`app`] joins
-//! rooms. The ground floor is for all: [`clock`], [`revision`], [`readiness`], [`shutdown`],
-//! [`config`], [`telemetry`].
+//! rooms. The ground floor is for all: [`clock`], `go_duration`, [`revision`], [`readiness`],
+//! [`shutdown`], [`config`], [`telemetry`].
 
 pub mod apiserver;
 pub mod app;
@@ -29,6 +29,7 @@ pub mod clock;
 pub mod cluster;
 pub mod config;
 pub mod export;
+mod go_duration;
 pub mod promtext;
 pub mod readiness;
 pub mod revision;

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use crate::apiserver::status::Status;
-
-/// Go's durations end here, at 2^63 nanoseconds.
-const GO_LIMIT_SECONDS: f64 = 9_223_372_036.854_775;
+use crate::go_duration;
 
 /// The time for a request with this query, `longest` at most. Zero is no wish, as in
 /// kube-apiserver; less than zero is over already.
@@ -15,54 +13,13 @@ const GO_LIMIT_SECONDS: f64 = 9_223_372_036.854_775;
 pub(super) fn of(query: &str, longest: Duration) -> Result<Duration, Status> {
     let wish = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "timeout").map(|(_, value)| value);
     let Some(wish) = wish.filter(|wish| !wish.is_empty()) else { return Ok(longest) };
-    let seconds = go_duration_seconds(&wish).map_err(|fault| {
+    let seconds = go_duration::seconds(&wish).map_err(|fault| {
         Status::bad_request(format!("invalid timeout specified in the request URL - time: {fault}"))
     })?;
     if seconds == 0.0 {
         return Ok(longest);
     }
     Ok(Duration::try_from_secs_f64(seconds.max(0.0)).map_or(longest, |wish| wish.min(longest)))
-}
-
-/// Seconds of a duration as Go reads them; the error in Go's words, since clients show them.
-fn go_duration_seconds(text: &str) -> Result<f64, String> {
-    let invalid = || format!("invalid duration {text:?}");
-    let (sign, mut rest) = match text.strip_prefix('-') {
-        Some(rest) => (-1.0, rest),
-        None => (1.0, text.strip_prefix('+').unwrap_or(text)),
-    };
-    if rest == "0" {
-        return Ok(0.0);
-    }
-    if rest.is_empty() {
-        return Err(invalid());
-    }
-    let is_of_number = |c: char| c.is_ascii_digit() || c == '.';
-    let mut seconds = 0.0;
-    while !rest.is_empty() {
-        let (number, tail) = rest.split_at(rest.find(|c| !is_of_number(c)).unwrap_or(rest.len()));
-        let (unit, tail) = tail.split_at(tail.find(is_of_number).unwrap_or(tail.len()));
-        let number: f64 = number.parse().map_err(|_| invalid())?;
-        if unit.is_empty() {
-            return Err(format!("missing unit in duration {text:?}"));
-        }
-        let scale = seconds_of(unit).ok_or_else(|| format!("unknown unit {unit:?} in duration {text:?}"))?;
-        seconds += number * scale;
-        rest = tail;
-    }
-    if seconds > GO_LIMIT_SECONDS { Err(invalid()) } else { Ok(sign * seconds) }
-}
-
-fn seconds_of(unit: &str) -> Option<f64> {
-    Some(match unit {
-        "ns" => 1e-9,
-        "us" | "\u{b5}s" | "\u{3bc}s" => 1e-6,
-        "ms" => 1e-3,
-        "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

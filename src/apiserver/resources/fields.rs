@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use crate::apiserver::groups::Dialect;
 use crate::apiserver::resources::absence::{Absence, Cause};
-use crate::apiserver::resources::go_duration::GoDuration;
 use crate::apiserver::resources::join::Freshness;
 use crate::apiserver::resources::json::Json;
 use crate::clock::UnixMillis;
 use crate::cluster::Labels;
+use crate::go_duration::GoDuration;
 use crate::usage::{Source, Usage};
 
 /// Whose metadata an object has: those of the core object that it tells about. They are the same

@@ -14,7 +14,6 @@ mod absence;
 mod call;
 mod encoder;
 mod fields;
-mod go_duration;
 mod join;
 mod json;
 mod list;

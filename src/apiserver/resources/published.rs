@@ -6,8 +6,8 @@ use std::time::Duration;
 use prost_reflect::{DescriptorPool, DynamicMessage, MapKey, ReflectMessage as _, Value};
 use serde_json::json;
 
-use crate::apiserver::resources::go_duration::GoDuration;
 use crate::clock::UnixMillis;
+use crate::go_duration::GoDuration;
 
 const PACKAGE: &str = "kube_vitals.v1";
 

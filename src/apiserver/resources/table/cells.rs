@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use crate::apiserver::groups::Dialect;
 use crate::apiserver::resources::fields::freshness_word;
-use crate::apiserver::resources::go_duration::GoDuration;
 use crate::apiserver::resources::join::{Completeness, ContainerAnswer, NodeAnswer, PodAnswer};
 use crate::apiserver::resources::json::Json;
 use crate::apiserver::resources::table::text::{Age, Cores, NONE, Size, UNKNOWN};
 use crate::clock::UnixMillis;
 use crate::cluster::{Node, Pod};
+use crate::go_duration::GoDuration;
 use crate::store::NodeRecord;
 use crate::usage::{Bytes, Failure, Nanocores, NodeName, Source, Usage};
 
