@@ -112,9 +112,7 @@ mod tests {
 
     #[test]
     fn what_is_no_duration_is_refused() {
-        for typed in
-            ["", "15", "s", "-1s", "1 s", "1d", "1.2.3s", "1e3s", "1s2", "NaNs", "infs", "é", "9999999999h"]
-        {
+        for typed in ["", "15", "s", "-1s", "1 s", "1d", "1.2.3s", "1e3s", "1s2", "NaNs", "infs", "é", "9999999999h"] {
             assert!(duration(typed).is_err(), "{typed}");
         }
         let endless = format!("{}h", "9".repeat(400));
