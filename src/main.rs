@@ -23,6 +23,7 @@ const FAILED: u8 = 1;
 const MISCONFIGURED: u8 = 2;
 
 fn main() -> ExitCode {
+    refuse_huge_pages();
     match Cli::<DemoArgs>::parse().command {
         Command::Serve(args) => match Settings::from_args(&args) {
             Ok(settings) => run(serve(settings)),
@@ -58,6 +59,18 @@ async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
     telemetry.shutdown().await;
     code
 }
+
+/// Where the system backs memory with pages of 2 MiB unasked, or the allocator asks for them, every
+/// arena that is touched at all is resident as a whole: 18 MiB in a small cluster, for a gain in
+/// speed that is too small to be measured here.
+#[cfg(target_os = "linux")]
+fn refuse_huge_pages() {
+    // A kernel without them has nothing to refuse.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn refuse_huge_pages() {}
 
 /// Says what went wrong, causes included, once, where it ends.
 fn fail(code: u8, error: &(dyn Error + 'static)) -> ExitCode {

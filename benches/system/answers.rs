@@ -32,8 +32,8 @@ pub(crate) async fn first_usage(
     Err(format!("not all pods are served after {limit:?}: {told}"))
 }
 
-/// Lists all pods a few times and prints time and size.
-pub(crate) async fn lists(client: &reqwest::Client, pods: u64) -> Result<(), String> {
+/// Lists all pods a few times and prints time and size; how often they were listed.
+pub(crate) async fn lists(client: &reqwest::Client, pods: u64) -> Result<u32, String> {
     let mut times = Vec::new();
     let mut bytes = 0;
     for _ in 0..LISTS {
@@ -49,7 +49,7 @@ pub(crate) async fn lists(client: &reqwest::Client, pods: u64) -> Result<(), Str
         times[0].as_secs_f64(),
         times[times.len() / 2].as_secs_f64()
     );
-    Ok(())
+    Ok(LISTS)
 }
 
 /// Reads one pod many times, one after the other, and prints percentiles; how often it was read.

@@ -23,6 +23,7 @@ mod simulation;
 mod usage_of;
 
 mod answers;
+mod resident;
 
 use std::time::{Duration, Instant};
 
@@ -108,7 +109,11 @@ async fn measure(
         cpu * 1000.0 / (round * arguments.rounds).as_secs_f64() / f64::from(arguments.nodes)
     );
     println!("resident at rest: {}", mebibytes(usage_of::resident_bytes(id)?));
-    answers::lists(&client, pods).await?;
+    resident::print(id)?;
+    let cpu = usage_of::cpu_seconds(id)?;
+    let lists = answers::lists(&client, pods).await?;
+    let per_list = (usage_of::cpu_seconds(id)? - cpu) * 1000.0 / f64::from(lists);
+    println!("CPU per LIST, scrapes under way included: {per_list:.0} ms");
     let cpu = usage_of::cpu_seconds(id)?;
     let gets = answers::gets(&client).await?;
     let per_get = (usage_of::cpu_seconds(id)? - cpu) * 1000.0 / f64::from(gets);

@@ -34,8 +34,11 @@ const BUFFER_BYTES: usize = 16 << 10;
 /// An idle connection; closed when dropped.
 pub(super) struct Connection {
     address: String,
-    stream: TlsStream<TcpStream>,
+    stream: Box<Stream>,
 }
+
+/// More than a kilobyte, which the task of a node would hold twice: once as given, once as kept.
+type Stream = TlsStream<TcpStream>;
 
 /// A connection in use.
 pub(super) struct Exchange {
@@ -46,7 +49,7 @@ pub(super) struct Exchange {
 
 /// Moves bytes while it is polled, which is while somebody waits for an answer.
 struct Driver {
-    http: http1::Connection<TokioIo<TlsStream<TcpStream>>, Empty<Bytes>>,
+    http: http1::Connection<TokioIo<Box<Stream>>, Empty<Bytes>>,
     ended: bool,
 }
 
@@ -59,7 +62,7 @@ impl Connection {
         socket.set_nodelay(true).map_err(|error| Failure::Connect(error.to_string()))?;
         let connector = TlsConnector::from(Arc::clone(tls));
         let stream = connector.connect(name, socket).await.map_err(|error| handshake_failure(&error))?;
-        Ok(Self { address: address.to_owned(), stream })
+        Ok(Self { address: address.to_owned(), stream: Box::new(stream) })
     }
 
     /// Whether it leads to `address`.

@@ -9,6 +9,7 @@
 //! ```
 
 use crate::clock::UnixMillis;
+use crate::store::names::Names;
 use crate::store::record::{ContainerRecord, NodeRecord, PodRecord};
 use crate::usage::{Batch, ContainerName, PodKey, Reading, Recorded, Row, Run, Sample, Uid};
 
@@ -53,12 +54,14 @@ pub(super) fn merge(
     batch: &Batch<'_>,
     asked: UnixMillis,
     rules: &Merge<'_>,
+    names: &Names,
 ) -> (Readings, Merged) {
     let mut rows: Vec<&Row<'_>> = batch.rows.iter().collect();
     rows.sort_unstable_by_key(|row| (row.namespace, row.pod, row.container));
     let pod_count = previous.map_or(0, |record| record.pods().len());
     let mut merger = Merger {
         rules,
+        names,
         asked,
         pods: Vec::with_capacity(pod_count),
         containers: Vec::with_capacity(rows.len()),
@@ -72,6 +75,7 @@ pub(super) fn merge(
 
 struct Merger<'a> {
     rules: &'a Merge<'a>,
+    names: &'a Names,
     asked: UnixMillis,
     pods: Vec<PodRecord>,
     containers: Vec<ContainerRecord>,
@@ -118,7 +122,7 @@ impl Merger<'_> {
             let known = known.next_if(|container| container.name.as_str() == row.container);
             match known {
                 Some(known) => self.container(Some(known), &known.name, Some(&row.reading)),
-                None => self.container(None, &ContainerName::from(row.container), Some(&row.reading)),
+                None => self.container(None, &self.names.shared(row.container), Some(&row.reading)),
             }
         }
         for absent in known {

@@ -12,6 +12,7 @@
 //! ```
 
 mod merge;
+mod names;
 mod offer;
 mod record;
 mod snapshot;

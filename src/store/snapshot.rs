@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 
 use crate::revision::Revisions;
 use crate::store::merge::{self, Merge, Merged};
+use crate::store::names::Names;
 use crate::store::offer;
 use crate::store::record::{NodeRecord, SharedRecord};
 use crate::usage::{Batch, NodeName, Scrape};
@@ -24,6 +25,7 @@ pub struct Store {
     current: ArcSwap<Snapshot>,
     /// Held by the one who publishes.
     publishing: Mutex<Revisions>,
+    names: Names,
 }
 
 impl Snapshot {
@@ -47,7 +49,7 @@ impl Store {
     /// An empty store that draws its revisions from `revisions`.
     pub fn new(revisions: Revisions) -> Self {
         let empty = Snapshot { revision: revisions.next(), nodes: imbl::HashMap::default() };
-        Self { current: ArcSwap::from_pointee(empty), publishing: Mutex::new(revisions) }
+        Self { current: ArcSwap::from_pointee(empty), publishing: Mutex::new(revisions), names: Names::default() }
     }
 
     /// The view of this moment: a reference count, no copy.
@@ -60,7 +62,8 @@ impl Store {
     pub fn record(&self, node: &NodeName, batch: Option<&Batch<'_>>, scrape: Scrape, rules: &Merge<'_>) -> Merged {
         let snapshot = self.snapshot();
         let previous = snapshot.node(node);
-        let (readings, merged) = batch.map(|batch| merge::merge(previous, batch, scrape.started, rules)).unzip();
+        let (readings, merged) =
+            batch.map(|batch| merge::merge(previous, batch, scrape.started, rules, &self.names)).unzip();
         self.publish(node, NodeRecord::succeed(previous, readings, scrape));
         merged.unwrap_or_default()
     }

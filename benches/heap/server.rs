@@ -1,0 +1,128 @@
+//! The whole server around a simulated cluster of another process.
+
+use std::fmt::{self, Display, Formatter};
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use kube_vitals::app::{self, App};
+use kube_vitals::clock::Clock;
+use kube_vitals::config::{ServeArgs, Settings};
+use kube_vitals::sim::Scenario;
+use tokio_util::sync::CancellationToken;
+
+use crate::allocator::live_bytes;
+use crate::process::Process;
+use crate::simulation::Simulation;
+
+/// The argument that makes this program the cluster of a server.
+pub(crate) const CLUSTER: &str = "--cluster";
+/// Between the flags that the cluster tells.
+const SEPARATOR: char = '\t';
+/// So long that nothing is asked again while we measure.
+const RESOLUTION: &str = "10m";
+/// No less than two of them, or the server refuses to start.
+const MAX_SAMPLE_AGE: &str = "20m";
+/// Where the cluster tells how often its kubelets were asked.
+const REQUESTS: &str = "requests";
+/// Nothing changes for this long when the server is at rest.
+const REST: Duration = Duration::from_secs(1);
+
+/// How large a cluster is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    pub(crate) nodes: u32,
+    pub(crate) pods: u32,
+    pub(crate) containers: u32,
+}
+
+impl FromStr for Shape {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers: Vec<u32> = text.split('x').map_while(|number| number.parse().ok()).collect();
+        let [nodes, pods, containers] = numbers[..] else {
+            return Err(format!("{text:?} is not NODESxPODSxCONTAINERS"));
+        };
+        Ok(Self { nodes, pods, containers })
+    }
+}
+
+impl Display for Shape {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{}x{}", self.nodes, self.pods, self.containers)
+    }
+}
+
+/// The heap that a server of such a cluster holds when it has asked every kubelet and is at rest.
+pub(crate) fn heap_bytes(shape: Shape) -> Result<f64, String> {
+    let folder = tempfile::tempdir().map_err(text)?;
+    let (_cluster, flags) = start_cluster(shape, folder.path())?;
+    let typed = ["serve", "--bind-address", "127.0.0.1", "--secure-port", "0", "--metric-resolution", RESOLUTION];
+    let typed = typed.into_iter().chain(["--max-sample-age", MAX_SAMPLE_AGE]);
+    let args = ServeArgs::try_parse_from(typed.chain(flags.split(SEPARATOR))).map_err(text)?;
+    let settings = Settings::from_args(&args).map_err(text)?;
+    drop(args);
+    let before = live_bytes();
+    let runtime = app::runtime().map_err(text)?;
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    let server = runtime.spawn(async move { App::build(settings, Clock::system()).await?.run(stopped).await });
+    let held = at_rest(&folder.path().join(REQUESTS), shape.nodes)? - before;
+    stop.cancel();
+    runtime.block_on(server).map_err(text)?.map_err(text)?;
+    Ok(held)
+}
+
+/// The heap when every kubelet was asked and nothing has changed for a while.
+fn at_rest(requests: &Path, nodes: u32) -> Result<f64, String> {
+    let limit = Instant::now() + Duration::from_mins(2);
+    let (mut asked, mut last, mut since) = (0, live_bytes(), Instant::now());
+    while Instant::now() < limit {
+        std::thread::sleep(REST / 10);
+        let told = fs::read_to_string(requests).ok().and_then(|told| told.parse().ok()).unwrap_or(asked);
+        let now = live_bytes();
+        // Timers and queues of the runtime breathe a little.
+        if told != asked || (now - last).abs() > last / 2000.0 {
+            (asked, last, since) = (told, now, Instant::now());
+        } else if asked >= nodes && since.elapsed() >= REST {
+            return Ok(now);
+        }
+    }
+    Err(format!("no rest after {asked} requests to {nodes} kubelets"))
+}
+
+fn start_cluster(shape: Shape, folder: &Path) -> Result<(Process, String), String> {
+    let program = std::env::current_exe().map_err(text)?;
+    let shape = format!("{shape} {}", folder.display());
+    let mut command = Command::new(program);
+    command.args([CLUSTER, &shape]).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut cluster = Process::start("the simulated cluster", &mut command)?;
+    let flags = cluster.line(Duration::from_mins(1), |line| line.starts_with("--"))?;
+    Ok((cluster, flags))
+}
+
+/// Is the cluster until the process is ended; tells the flags of its server in one line.
+pub(crate) fn cluster(cluster: &str) -> Result<(), String> {
+    let (shape, folder) = cluster.split_once(' ').ok_or("a cluster has a shape and a folder")?;
+    let shape: Shape = shape.parse()?;
+    let scenario = Scenario::bench(shape.nodes, shape.pods, shape.containers);
+    let runtime = app::runtime().map_err(text)?;
+    runtime.block_on(async {
+        let simulation = Simulation::start(scenario, Path::new(folder)).await?;
+        println!("{}", simulation.serve_arguments().join(&SEPARATOR.to_string()));
+        let (requests, written) = (Path::new(folder).join(REQUESTS), Path::new(folder).join("requests.new"));
+        loop {
+            tokio::time::sleep(REST / 10).await;
+            fs::write(&written, simulation.requests().to_string()).map_err(text)?;
+            fs::rename(&written, &requests).map_err(text)?;
+        }
+    })
+}
+
+fn text(error: impl Display) -> String {
+    error.to_string()
+}
