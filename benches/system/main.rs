@@ -2,6 +2,8 @@
 //!
 //! The cluster lives in this process, the server in one of its own, so that its CPU and memory are
 //! its own. `cargo bench --bench system -- --nodes 1000` prints the figures; nothing is judged here.
+//! Where `--beside` names another build of the server, both run at the same time against the same
+//! cluster, so that what else the machine does befalls both alike.
 
 #![allow(
     clippy::disallowed_methods,
@@ -25,6 +27,7 @@ mod usage_of;
 mod answers;
 mod resident;
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
@@ -51,9 +54,22 @@ struct Arguments {
     /// Rounds over which CPU is measured, after two that are not.
     #[arg(long, default_value_t = 4)]
     rounds: u32,
+    /// Another build of the server, to be measured at the same time. One only: the simulated kubelets
+    /// have no room for the connections of a third.
+    #[arg(long, value_name = "PROGRAM")]
+    beside: Option<PathBuf>,
+    /// How long the server is left running after the figures, for a profiler.
+    #[arg(long, default_value_t = 0)]
+    linger_seconds: u64,
     /// Given by cargo.
     #[arg(long, hide = true)]
     bench: bool,
+}
+
+impl Arguments {
+    fn pods(&self) -> u64 {
+        u64::from(self.nodes * self.pods_per_node)
+    }
 }
 
 #[tokio::main]
@@ -68,61 +84,92 @@ async fn main() -> Result<(), String> {
         "{} nodes x {} pods x {} containers, every {} s",
         arguments.nodes, arguments.pods_per_node, arguments.containers_per_pod, arguments.resolution_seconds
     );
-    let port = server::free_port()?;
-    let resolution = format!("{}s", arguments.resolution_seconds);
-    let mut serve = simulation.serve_arguments();
-    serve.extend(["--metric-resolution".to_owned(), resolution]);
-    let serve: Vec<&str> = serve.iter().map(String::as_str).collect();
-    let started = Instant::now();
-    let log = folder.path().join("server.log");
-    let mut server = tokio::task::block_in_place(|| Server::start(port, &serve, &[], &log))?;
-    let measured = measure(&arguments, &simulation, &server, started).await;
-    if measured.is_err() {
-        println!("{}", std::fs::read_to_string(&log).unwrap_or_default());
+    let mut runs = Vec::new();
+    let built = Path::new(env!("CARGO_BIN_EXE_kube-vitals")).to_owned();
+    for program in std::iter::once(built).chain(arguments.beside.iter().cloned()) {
+        runs.push(Run::start(program, &arguments, &simulation, folder.path()).await?);
     }
-    measured?;
-    let stopped = tokio::task::block_in_place(|| server.process.stop(Duration::from_mins(1)))?;
-    println!("stopped with {stopped}");
+    steady_state(&arguments, &simulation, &runs).await?;
+    for run in &runs {
+        run.answers(&arguments).await?;
+    }
+    tokio::time::sleep(Duration::from_secs(arguments.linger_seconds)).await;
+    for mut run in runs {
+        let stopped = tokio::task::block_in_place(|| run.server.process.stop(Duration::from_mins(1)))?;
+        println!("stopped with {stopped}");
+    }
     Ok(())
 }
 
-async fn measure(
-    arguments: &Arguments,
-    simulation: &Simulation,
-    server: &Server,
-    started: Instant,
-) -> Result<(), String> {
-    let (id, pods) = (server.process.id(), u64::from(arguments.nodes * arguments.pods_per_node));
-    let client = answers::first_usage(simulation, server.port, pods, started).await?;
-    println!("resident at that moment: {}", mebibytes(usage_of::resident_bytes(id)?));
+/// One server that all kubelets have been asked by.
+struct Run {
+    program: PathBuf,
+    server: Server,
+    client: reqwest::Client,
+}
 
+impl Run {
+    /// Ready when all pods are served.
+    async fn start(
+        program: PathBuf,
+        arguments: &Arguments,
+        simulation: &Simulation,
+        folder: &Path,
+    ) -> Result<Self, String> {
+        let port = server::free_port()?;
+        let mut serve = simulation.serve_arguments();
+        serve.extend(["--metric-resolution".to_owned(), format!("{}s", arguments.resolution_seconds)]);
+        let serve: Vec<&str> = serve.iter().map(String::as_str).collect();
+        let log = folder.join(format!("server-{port}.log"));
+        let started = Instant::now();
+        let server = tokio::task::block_in_place(|| Server::start_build(&program, port, &serve, &[], &log))?;
+        let id = server.process.id();
+        println!("\n{}, process {id}", program.display());
+        let client = answers::first_usage(simulation, port, arguments.pods(), started).await;
+        if client.is_err() {
+            println!("{}", std::fs::read_to_string(&log).unwrap_or_default());
+        }
+        println!("resident at that moment: {}", mebibytes(usage_of::resident_bytes(id)?));
+        Ok(Self { program, server, client: client? })
+    }
+
+    async fn answers(&self, arguments: &Arguments) -> Result<(), String> {
+        let id = self.server.process.id();
+        println!("\n{}", self.program.display());
+        resident::print(id)?;
+        let cpu = usage_of::cpu_seconds(id)?;
+        let lists = answers::lists(&self.client, arguments.pods()).await?;
+        let per_list = (usage_of::cpu_seconds(id)? - cpu) * 1000.0 / f64::from(lists);
+        println!("CPU per LIST, scrapes under way included: {per_list:.0} ms");
+        let cpu = usage_of::cpu_seconds(id)?;
+        let gets = answers::gets(&self.client).await?;
+        let per_get = (usage_of::cpu_seconds(id)? - cpu) * 1000.0 / f64::from(gets);
+        println!("CPU per GET, scrapes under way included: {per_get:.3} ms");
+        let (resident, peak) = (usage_of::resident_bytes(id)?, usage_of::peak_resident_bytes(id)?);
+        println!("resident after the lists: {}, peak: {}", mebibytes(resident), mebibytes(peak));
+        Ok(())
+    }
+}
+
+/// What scraping alone costs.
+async fn steady_state(arguments: &Arguments, simulation: &Simulation, runs: &[Run]) -> Result<(), String> {
     let round = Duration::from_secs(u64::from(arguments.resolution_seconds));
     tokio::time::sleep(round * 2).await;
-    let (cpu, requests) = (usage_of::cpu_seconds(id)?, simulation.requests());
+    let used = || runs.iter().map(|run| usage_of::cpu_seconds(run.server.process.id())).collect::<Result<Vec<_>, _>>();
+    let (before, requests) = (used()?, simulation.requests());
     tokio::time::sleep(round * arguments.rounds).await;
-    let (cpu, requests) = (usage_of::cpu_seconds(id)? - cpu, simulation.requests() - requests);
-    println!(
-        "CPU per scrape: {:.3} ms ({:.2} s over {requests} scrapes in {} rounds; {:.2} mcore per node)",
-        cpu * 1000.0 / requests.max(1) as f64,
-        cpu,
-        arguments.rounds,
-        cpu * 1000.0 / (round * arguments.rounds).as_secs_f64() / f64::from(arguments.nodes)
-    );
-    println!("resident at rest: {}", mebibytes(usage_of::resident_bytes(id)?));
-    resident::print(id)?;
-    let cpu = usage_of::cpu_seconds(id)?;
-    let lists = answers::lists(&client, pods).await?;
-    let per_list = (usage_of::cpu_seconds(id)? - cpu) * 1000.0 / f64::from(lists);
-    println!("CPU per LIST, scrapes under way included: {per_list:.0} ms");
-    let cpu = usage_of::cpu_seconds(id)?;
-    let gets = answers::gets(&client).await?;
-    let per_get = (usage_of::cpu_seconds(id)? - cpu) * 1000.0 / f64::from(gets);
-    println!("CPU per GET, scrapes under way included: {per_get:.3} ms");
-    println!(
-        "resident after the lists: {}, peak: {}",
-        mebibytes(usage_of::resident_bytes(id)?),
-        mebibytes(usage_of::peak_resident_bytes(id)?)
-    );
+    let (after, requests) = (used()?, (simulation.requests() - requests) / runs.len() as u64);
+    println!("\n{requests} scrapes in {} rounds", arguments.rounds);
+    for ((run, before), after) in runs.iter().zip(before).zip(after) {
+        let cpu = after - before;
+        println!(
+            "CPU per scrape: {:.3} ms ({cpu:.2} s; {:.2} mcore per node), resident at rest: {}, {}",
+            cpu * 1000.0 / requests.max(1) as f64,
+            cpu * 1000.0 / (round * arguments.rounds).as_secs_f64() / f64::from(arguments.nodes),
+            mebibytes(usage_of::resident_bytes(run.server.process.id())?),
+            run.program.display()
+        );
+    }
     Ok(())
 }
 

@@ -189,7 +189,7 @@ impl App {
         let watch = cluster::watch::run(self.cluster, self.client, self.node_selector, nodes, pods, ending.clone());
         background.spawn("watch of nodes and pods", watch);
         background.spawn("watch of authentication settings", self.trust.follow(trust, ending.clone()));
-        background.spawn("scraper", self.scraper.run(self.heartbeat, first_round, ending.clone()));
+        background.spawn_apart("scraper", self.scraper.run(self.heartbeat, first_round, ending.clone()));
         background.spawn("kept moments", self.moments.run(ending.clone()));
         let certificate = latch("serving-certificate", "the serving certificate is being fetched");
         background.spawn("serving certificate", self.certificates.keep(certificate, ending.clone()));

@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::clock::{Clock, UnixMillis};
 use crate::cluster::Cluster;
 use crate::promtext;
-use crate::store::{Merge, Merged, Store};
+use crate::scrape::bound::Bound;
+use crate::store::{Merge, Merged, PodLookup, Store};
 use crate::usage::{Batch, Failure, NodeName, Run, Scrape};
 
 /// A clock that is off by less is a nuisance of old hardware, not a fault.
@@ -19,6 +20,7 @@ pub(super) struct Intake {
     pub(super) store: Arc<Store>,
     pub(super) clock: Clock,
     pub(super) max_sample_age: Duration,
+    pub(super) bound: Arc<Bound>,
 }
 
 impl Intake {
@@ -66,13 +68,22 @@ impl Intake {
     }
 
     fn record(&self, node: &NodeName, batch: Option<&Batch<'_>>, scrape: Scrape) -> Merged {
-        let view = self.cluster.view();
+        let Some(batch) = batch else { return self.store.record(node, None, scrape, &self.rules(&|_, _| None)) };
+        let (view, same_pods) = self.bound.look(&self.cluster, node);
+        let snapshot = self.store.snapshot();
+        let known = snapshot.node(node).filter(|_| same_pods);
         let on_this_node = |namespace: &str, name: &str| {
+            if let Some(pod) = known.and_then(|record| record.pod_named(namespace, name)) {
+                return Some((pod.key.clone(), pod.uid));
+            }
             let pod = view.pod_named(namespace, name)?;
             (pod.node.as_ref() == Some(node)).then(|| (pod.key.clone(), pod.uid))
         };
-        let rules = Merge { pod: &on_this_node, oldest: self.clock.now() - self.max_sample_age };
-        self.store.record(node, batch, scrape, &rules)
+        self.store.record(node, Some(batch), scrape, &self.rules(&on_this_node))
+    }
+
+    fn rules<'a>(&self, pod: &'a PodLookup<'a>) -> Merge<'a> {
+        Merge { pod, oldest: self.clock.now() - self.max_sample_age }
     }
 }
 

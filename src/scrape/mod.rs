@@ -14,6 +14,7 @@
 mod access;
 mod address;
 mod anyone;
+mod bound;
 mod connection;
 mod error;
 mod intake;

@@ -49,7 +49,7 @@ impl Scraper {
         let shared = Shared {
             settings: settings.clone(),
             kubelets: Kubelets::build(settings, access)?,
-            intake: Intake { cluster, store, clock, max_sample_age },
+            intake: Intake { cluster, store, clock, max_sample_age, bound: Arc::default() },
             permits: Semaphore::new(settings.in_flight.clamp(1, Semaphore::MAX_PERMITS)),
             metrics: Metrics::register(registry),
         };

@@ -54,6 +54,13 @@ impl NodeRecord {
         self.pods.get(index).filter(|pod| pod.uid == uid)
     }
 
+    /// The record of the pod that had this name when the node was last scraped.
+    pub fn pod_named(&self, namespace: &str, name: &str) -> Option<&PodRecord> {
+        let index =
+            self.pods.binary_search_by(|pod| (&*pod.key.namespace, &*pod.key.name).cmp(&(namespace, name))).ok()?;
+        self.pods.get(index)
+    }
+
     /// All pods, by namespace and name.
     pub fn pods(&self) -> &[PodRecord] {
         &self.pods

@@ -12,5 +12,5 @@ pub enum Error {
     Exporter(String),
     /// Another part of the process installed a subscriber first.
     #[error("logs are already going elsewhere")]
-    Installed(#[source] tracing_subscriber::util::TryInitError),
+    Installed(#[source] tracing::dispatcher::SetGlobalDefaultError),
 }

@@ -2,10 +2,10 @@
 
 use std::io::{self, IsTerminal};
 
+use tracing::Dispatch;
 use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
-use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
 use super::{Error, traces};
@@ -17,12 +17,20 @@ use crate::config::Telemetry;
 /// When the filter or the exporter cannot be made, or a subscriber is there already.
 pub fn start(settings: &Telemetry) -> Result<traces::Guard, Error> {
     let (spans, guard) = traces::build(settings)?;
-    tracing_subscriber::registry()
-        .with(layer(settings, io::stderr)?)
-        .with(spans)
-        .try_init()
-        .map_err(Error::Installed)?;
+    let lines = tracing_subscriber::registry().with(layer(settings, io::stderr)?);
+    tracing::dispatcher::set_global_default(joined(lines, spans)).map_err(Error::Installed)?;
     Ok(guard)
+}
+
+/// Where nobody collects spans, none are made; a layer of `None` would let them be.
+fn joined<S>(lines: S, spans: Option<impl Layer<S> + Send + Sync>) -> Dispatch
+where
+    S: tracing::Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
+{
+    match spans {
+        Some(spans) => Dispatch::new(lines.with(spans)),
+        None => Dispatch::new(lines),
+    }
 }
 
 fn layer<S, W>(settings: &Telemetry, writer: W) -> Result<Box<dyn Layer<S> + Send + Sync>, Error>
@@ -48,6 +56,7 @@ mod tests {
     use std::sync::Arc;
 
     use parking_lot::Mutex;
+    use tracing_subscriber::layer::Identity;
     use tracing_subscriber::registry;
 
     use super::*;
@@ -74,8 +83,8 @@ mod tests {
         };
         let lines = Lines::default();
         let writer = lines.clone();
-        let subscriber = registry().with(layer(&settings, move || writer.clone()).unwrap());
-        tracing::subscriber::with_default(subscriber, say);
+        let logs = registry().with(layer(&settings, move || writer.clone()).unwrap());
+        tracing::dispatcher::with_default(&joined(logs, None::<Identity>), say);
         let bytes = lines.0.lock().clone();
         String::from_utf8(bytes).unwrap()
     }

@@ -24,8 +24,19 @@ impl Server {
         environment: &[(&str, &str)],
         log: &Path,
     ) -> Result<Self, String> {
+        Self::start_build(Path::new(env!("CARGO_BIN_EXE_kube-vitals")), port, arguments, environment, log)
+    }
+
+    /// The same, of another build.
+    pub(crate) fn start_build(
+        program: &Path,
+        port: u16,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        log: &Path,
+    ) -> Result<Self, String> {
         let log = File::create(log).map_err(|error| format!("{}: {error}", log.display()))?;
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kube-vitals"));
+        let mut command = Command::new(program);
         command.arg("serve").args(["--bind-address", "127.0.0.1", "--secure-port", &port.to_string()]).args(arguments);
         command.envs(environment.iter().copied()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let mut process = Process::start("kube-vitals", &mut command)?;

@@ -19,6 +19,7 @@ fn intake() -> Intake {
         store: Arc::new(Store::new(Revisions::after(0))),
         clock,
         max_sample_age: Duration::from_mins(2),
+        bound: Arc::default(),
     }
 }
 
