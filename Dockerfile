@@ -9,8 +9,8 @@ COPY src src
 COPY benches benches
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --locked --release --bin kube-vitals \
-    && cp target/release/kube-vitals /kube-vitals
+    cargo build --locked --profile dist --bin kube-vitals \
+    && cp target/dist/kube-vitals /kube-vitals
 
 FROM scratch
 # Only for collectors of traces behind https; the cluster's own authority comes with the pod.

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 /// What was measured when it was last lowered, in bytes.
 const KEPT: [(&str, f64); 6] = [
-    ("node, its idle connection included", 9700.0),
-    ("node, in the store alone", 400.0),
+    ("node, its idle connection included", 10_000.0),
+    ("node, in the store alone", 420.0),
     ("pod", 310.0),
     ("pod, in the store alone", 64.0),
     ("container", 115.0),
