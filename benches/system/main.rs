@@ -18,6 +18,7 @@
 #[allow(dead_code, reason = "the suites use more of it")]
 mod process;
 #[path = "../../tests/support/server.rs"]
+#[allow(dead_code, reason = "the suites use more of it")]
 mod server;
 #[path = "../../tests/support/simulation.rs"]
 mod simulation;

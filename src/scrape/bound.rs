@@ -22,7 +22,7 @@ pub(super) struct Bound {
     followed: Mutex<Followed>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Followed {
     view: Arc<View>,
     /// Nodes whose pods have changed since they were last asked for.
@@ -38,6 +38,12 @@ impl Bound {
         followed.catch_up(cluster.view());
         let changed = followed.changed.remove(node);
         (Arc::clone(&followed.view), !changed)
+    }
+}
+
+impl Default for Followed {
+    fn default() -> Self {
+        Self { view: Arc::default(), changed: HashSet::new(), sweep_at: SMALLEST_SWEEP }
     }
 }
 

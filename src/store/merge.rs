@@ -57,7 +57,9 @@ pub(super) fn merge(
     names: &Names,
 ) -> (Readings, Merged) {
     let mut rows: Vec<&Row<'_>> = batch.rows.iter().collect();
-    rows.sort_unstable_by_key(|row| (row.namespace, row.pod, row.container));
+    // Rows come as a few runs that are in order already, one for each container's name: the stable
+    // sort merges them.
+    rows.sort_by_key(|row| (row.namespace, row.pod, row.container));
     let pod_count = previous.map_or(0, |record| record.pods().len());
     let mut merger = Merger {
         rules,

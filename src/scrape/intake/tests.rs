@@ -112,3 +112,25 @@ fn containers_of_pods_that_are_elsewhere_are_skipped() {
     let (_, merged) = intake.take(&"other".into(), resource_text(NOW, minutes_ago(1)).as_bytes(), scrape());
     assert_eq!(merged.skipped, 1);
 }
+
+#[test]
+fn a_pod_made_anew_under_its_name_is_told_from_the_one_before() {
+    let intake = intake();
+    let take = || intake.take(&"n".into(), resource_text(NOW, minutes_ago(1)).as_bytes(), scrape());
+    let known = |uid: &str| {
+        let snapshot = intake.store.snapshot();
+        let record = snapshot.node(&"n".into()).unwrap();
+        record.pod(&PodKey::new("ns", "p"), Uid::parse(uid)).is_some()
+    };
+    take();
+    take();
+    assert!(known("pod"));
+    let mut anew = pod("n", minutes_ago(1));
+    anew.uid = Uid::parse("anew");
+    intake.cluster.apply(anew);
+    take();
+    assert!(known("anew") && !known("pod"));
+    intake.cluster.delete::<crate::cluster::Pod>(&PodKey::new("ns", "p"));
+    assert_eq!(take().1.skipped, 1);
+    assert!(!known("anew"));
+}
