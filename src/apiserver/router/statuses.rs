@@ -7,7 +7,7 @@ use http_body_util::BodyExt as _;
 use prost::Message as _;
 use serde_json::{Value, json};
 
-use super::server::Server;
+use super::server::{Server, assert_golden};
 use crate::apiserver::protobuf::meta;
 use crate::apiserver::resources::world::{World, node};
 
@@ -79,6 +79,25 @@ fn decoded(body: &Bytes) -> Value {
     let status = meta::Status::decode(unknown.raw).unwrap();
     assert_eq!(status.status, "Failure");
     json!([status.code, status.reason, status.message])
+}
+
+#[tokio::test(start_paused = true)]
+async fn statuses_have_the_agreed_form() {
+    let server = server();
+    let more = [
+        ("/apis/metrics.k8s.io/v1beta1/nodes/node-a", 404),
+        ("/apis/metrics.k8s.io/v1beta1/pods?sendInitialEvents=true", 422),
+        ("/apis/metrics.k8s.io/v1beta1/pods?watch=true&resourceVersion=1", 410),
+        ("/apis/custom.example.com/v1/nodescrapes?watch=true", 405),
+        ("/apis/metrics.k8s.io/v1beta1/pods?timeout=soon", 400),
+    ];
+    let more = more.map(|(path, code)| Fault { user: "ann", method: Method::GET, path, code });
+    let mut bodies = serde_json::Map::new();
+    for fault in faults().into_iter().chain(more) {
+        let status: Value = serde_json::from_slice(&body(ask(&server, &fault, "*/*").await).await).unwrap();
+        bodies.insert(format!("{} {} by {}", fault.method, fault.path, fault.user), status);
+    }
+    assert_golden("statuses.json", &format!("{:#}\n", Value::Object(bodies)));
 }
 
 #[tokio::test(start_paused = true)]

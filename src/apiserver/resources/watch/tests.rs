@@ -329,6 +329,20 @@ async fn a_watch_holds_its_place_to_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_watch_does_not_hold_the_moment_that_it_began_from() {
+    let world = world();
+    let server = server(&world);
+    let from = version(&server, PODS).await;
+    let beginning = Arc::downgrade(&server.moments.current());
+    let _told = Told::by(&server, &format!("{PODS}?watch=true&resourceVersion={from}")).await;
+    for _ in 0..3 {
+        pass(&server, 31);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert!(beginning.upgrade().is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_not_watched_says_so() {
     let server = server(&world());
     let (code, body) = server.get(&format!("{OWN}/nodescrapes?watch=true")).await;

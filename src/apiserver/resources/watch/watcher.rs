@@ -94,6 +94,9 @@ impl<R: Watched> Watcher<R> {
             if initial {
                 let all = tokio::time::timeout(SLOWEST_READER, self.tell_all(position)).await;
                 all.unwrap_or(Err(End::Behind))?;
+            } else {
+                // A watch lasts longer than any moment is kept.
+                drop(position);
             }
             self.follow(revision).await
         };
