@@ -16,6 +16,7 @@ use tracing::Span;
 
 use crate::config::Scraping;
 use crate::scrape::connection::{Connection, Exchange};
+use crate::scrape::session::Session;
 use crate::scrape::token::Token;
 use crate::scrape::{Error, KubeletAccess, tls};
 use crate::telemetry::traces;
@@ -50,7 +51,7 @@ impl Page {
 
 /// The way to all kubelets: credentials and limits.
 pub(super) struct Kubelets {
-    tls: Arc<rustls::ClientConfig>,
+    tls: rustls::ClientConfig,
     token: Token,
     timeout: Duration,
     bodies: Reader,
@@ -64,12 +65,13 @@ pub(super) struct Line {
     /// The one asked last, which is asked first the next time.
     asked: usize,
     connection: Option<Connection>,
+    session: Arc<Session>,
 }
 
 impl Line {
     /// A line that is not connected yet.
     pub(super) fn to(addresses: Vec<String>) -> Self {
-        Self { addresses, asked: 0, connection: None }
+        Self { addresses, ..Self::default() }
     }
 
     /// The address asked last; empty if there is none.
@@ -81,7 +83,7 @@ impl Line {
 impl Kubelets {
     /// Reads certificates and token.
     pub(super) fn build(settings: &Scraping, access: KubeletAccess) -> Result<Self, Error> {
-        let tls = Arc::new(tls::client_config(&settings.tls, &access)?);
+        let tls = tls::client_config(&settings.tls, &access)?;
         let token = Token::open(access.token)?;
         let bodies = Reader::new(settings.body_limit_bytes);
         Ok(Self { tls, token, timeout: settings.request_timeout, bodies })
@@ -116,7 +118,7 @@ impl Kubelets {
         };
         let (mut exchange, answer) = match on_kept {
             Some(answered) => answered,
-            None => self.send_anew(line.asked(), request).await?,
+            None => self.send_anew(line, request).await?,
         };
         let refusal = refusal(&answer);
         let limit_bytes = refusal.as_ref().map(|_| REFUSAL_BYTES);
@@ -129,12 +131,13 @@ impl Kubelets {
 
     async fn send_anew(
         &self,
-        address: &str,
+        line: &Line,
         request: Request<Empty<Bytes>>,
     ) -> Result<(Exchange, Response<Incoming>), Failure> {
         // An address that swallows packets leaves time for the next one.
         let limit = self.timeout / 2;
-        let connection = tokio::time::timeout(limit, Connection::open(address, &self.tls))
+        let tls = line.session.resumed(&self.tls);
+        let connection = tokio::time::timeout(limit, Connection::open(line.asked(), tls))
             .await
             .unwrap_or_else(|_| Err(Failure::Connect(format!("no handshake within {limit:?}"))))?;
         send(connection, request).await.map_err(|error| cut_off(&error))

@@ -11,6 +11,7 @@ use rcgen::{
 };
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::server::NoServerSessionStorage;
 use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
@@ -84,9 +85,11 @@ impl Certificates {
             .map_err(io::Error::other)?
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
-        // A resumed session shows no certificate, and a node's certificate may turn wrong.
+        // As a kubelet does it: one ticket, good for this process. Each certificate has keys of its own,
+        // since a session that goes on shows none, and a node's certificate may turn wrong.
         config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.send_tls13_tickets = 0;
+        config.ticketer = Ticketer::new().map_err(io::Error::other)?;
+        config.send_tls13_tickets = 1;
         Ok(config)
     }
 }
