@@ -9,7 +9,8 @@
 //! event ──log filter──▶ logs ──▶ stderr
 //! span  ──endpoint set?──▶ traces ──batch thread──▶ OTLP/HTTP
 //! metrics.rs of each room ──register──▶ registry ──▶ /metrics, in OpenMetrics or classic text
-//! /proc ──process──────────────────────────┘
+//! /proc ──process──────────────────────────┤
+//! tokio ──runtime──────────────────────────┘
 //! traceparent of callers ──context──▶ parent or link of a span
 //! ```
 
@@ -18,9 +19,13 @@ mod classic;
 mod collector_log;
 mod context;
 mod error;
+pub(crate) mod exemplar;
+pub(crate) mod expiry;
 mod logs;
 mod process;
+pub(crate) mod readings;
 pub mod registry;
+pub mod runtime;
 pub mod traces;
 
 pub use causes::causes;
