@@ -19,7 +19,7 @@ use crate::scrape::connection::{Connection, Exchange};
 use crate::scrape::session::Session;
 use crate::scrape::token::Token;
 use crate::scrape::{Error, KubeletAccess, tls};
-use crate::telemetry::traces;
+use crate::telemetry::{expiry, traces};
 use crate::usage::Failure;
 
 pub(super) use self::body::Body;
@@ -87,6 +87,13 @@ impl Kubelets {
         let token = Token::open(access.token)?;
         let bodies = Reader::new(settings.body_limit_bytes);
         Ok(Self { tls, token, timeout: settings.request_timeout, bodies })
+    }
+
+    /// When the certificate that we show to kubelets ends, in seconds since 1970; `None` if we show
+    /// none.
+    pub(super) fn certificate_ending(&self) -> Option<i64> {
+        let schemes = self.tls.crypto_provider().signature_verification_algorithms.supported_schemes();
+        expiry::ending(self.tls.client_auth_cert_resolver.resolve(&[], &schemes)?.cert.first()?)
     }
 
     /// Asks the addresses in turn, from the last one asked on and around, until one can be

@@ -7,10 +7,17 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::usage::Outcome;
+use crate::telemetry::exemplar::TracedHistogram;
+use crate::usage::{Failure, Outcome};
 
 /// From one millisecond on a quiet network to the longest time-out in use.
 const DURATION_BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 10.0];
+/// From the clock's tick to several resolutions.
+const DELAY_BUCKETS: [f64; 7] = [0.01, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0];
+const NEW: &str = "new";
+const FRESH: &str = "fresh";
+const FAILING: &str = "failing";
+const STATES: [&str; 3] = [NEW, FRESH, FAILING];
 /// The outcome of a good scrape, beside the reasons of failures.
 const SUCCESS: &str = "Success";
 
@@ -22,7 +29,9 @@ pub(super) struct Metrics {
     /// Requests for the kubelets' own rates, by outcome
     summaries: Family<OutcomeLabel, Counter>,
     /// Time of one scrape, connection to last byte, in seconds
-    pub(super) duration_seconds: Histogram,
+    pub(super) duration_seconds: TracedHistogram,
+    /// How much later than planned scrapes began
+    pub(super) delay_seconds: Histogram,
     /// Bytes of bodies received from kubelets
     pub(super) body_bytes: Counter,
     /// Lines refused in otherwise good bodies
@@ -53,7 +62,8 @@ impl Metrics {
         let metrics = Self {
             scrapes: Family::default(),
             summaries: Family::default(),
-            duration_seconds: Histogram::new(DURATION_BUCKETS),
+            duration_seconds: TracedHistogram::new(DURATION_BUCKETS.into_iter()),
+            delay_seconds: Histogram::new(DELAY_BUCKETS),
             body_bytes: Counter::default(),
             rejected_lines: Counter::default(),
             old_samples: Counter::default(),
@@ -62,11 +72,13 @@ impl Metrics {
             nodes: Family::default(),
         };
         let Self { scrapes, summaries, duration_seconds, body_bytes, rejected_lines, .. } = metrics.clone();
-        let Self { old_samples, skipped_containers, in_flight, nodes, .. } = metrics.clone();
+        let Self { delay_seconds, old_samples, skipped_containers, in_flight, nodes, .. } = metrics.clone();
         registry.register("scrapes", "Scrapes finished, by outcome", scrapes);
         registry.register("summaries", "Requests for the kubelets' own rates, by outcome", summaries);
         let help = "Time of one scrape, connection to last byte, in seconds";
         registry.register("scrape_duration_seconds", help, duration_seconds);
+        let help = "How much later than planned a scrape began, because too many were under way";
+        registry.register("scrape_delay_seconds", help, delay_seconds);
         registry.register("scrape_body_bytes", "Bytes of bodies received from kubelets", body_bytes);
         registry.register("rejected_lines", "Lines refused in otherwise good bodies", rejected_lines);
         let help = "Samples dropped because they were older than what is known, or too old to be served";
@@ -75,7 +87,19 @@ impl Metrics {
         registry.register("skipped_containers", help, skipped_containers);
         registry.register("scrapes_in_flight", "Scrapes under way", in_flight);
         registry.register("nodes", "Nodes by what came of their last scrape", nodes);
+        metrics.begin();
         metrics
+    }
+
+    /// All series are there from the start, so that a first failure is an increase.
+    fn begin(&self) {
+        for outcome in [SUCCESS].into_iter().chain(Failure::REASONS) {
+            self.scrapes.get_or_create(&OutcomeLabel { outcome }).inc_by(0);
+            self.summaries.get_or_create(&OutcomeLabel { outcome }).inc_by(0);
+        }
+        for state in STATES {
+            self.nodes.get_or_create(&StateLabel { state }).set(0);
+        }
     }
 
     /// Counts a finished scrape.
@@ -90,7 +114,7 @@ impl Metrics {
 
     /// Counts a node as not tried yet, until it changes or is dropped.
     pub(super) fn node(&self) -> NodeState {
-        let state = NodeState { nodes: self.nodes.clone(), state: "new" };
+        let state = NodeState { nodes: self.nodes.clone(), state: NEW };
         state.gauge().inc();
         state
     }
@@ -106,7 +130,7 @@ pub(super) struct NodeState {
 impl NodeState {
     /// Moves the node to where `outcome` puts it.
     pub(super) fn set(&mut self, outcome: &Outcome) {
-        let state = if outcome.is_ok() { "fresh" } else { "failing" };
+        let state = if outcome.is_ok() { FRESH } else { FAILING };
         if state != self.state {
             self.gauge().dec();
             self.state = state;
@@ -126,7 +150,7 @@ impl Drop for NodeState {
 }
 
 fn word(outcome: &Outcome) -> &'static str {
-    outcome.as_ref().err().map_or(SUCCESS, crate::usage::Failure::reason)
+    outcome.as_ref().err().map_or(SUCCESS, Failure::reason)
 }
 
 #[cfg(test)]

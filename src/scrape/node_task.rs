@@ -15,6 +15,7 @@ use crate::scrape::kubelet::{Body, Kubelets, Line, Page};
 use crate::scrape::metrics::{Metrics, NodeState};
 use crate::scrape::plan::{Agenda, Rhythm};
 use crate::store::Merged;
+use crate::telemetry::exemplar::Trace;
 use crate::usage::{Failure, NodeName, Outcome, Scrape};
 
 /// Larger bodies take more than a millisecond to read: not on a thread that serves requests.
@@ -75,10 +76,12 @@ impl NodeTask {
 
     /// One scrape, and the kubelet's own rates if runs wait for one.
     async fn contact(&mut self) {
-        let shared = Arc::clone(&self.shared);
+        let (shared, due) = (Arc::clone(&self.shared), self.agenda.due());
         // Never closed: the semaphore lives as long as the tasks.
         let Ok(_permit) = shared.permits.acquire().await else { return };
-        self.agenda.begin(Instant::now());
+        let now = Instant::now();
+        shared.metrics.delay_seconds.observe(now.duration_since(due).as_secs_f64());
+        self.agenda.begin(now);
         let _in_flight = InFlight::enter(&shared.metrics);
         let span = tracing::info_span!(
             target: "kube_vitals::scrape", parent: None, "scrape",
@@ -167,7 +170,7 @@ impl NodeTask {
     fn settle(&mut self, scrape: &Scrape, merged: Merged) {
         let metrics = &self.shared.metrics;
         metrics.count_scrape(&scrape.outcome);
-        metrics.duration_seconds.observe(scrape.duration.as_secs_f64());
+        metrics.duration_seconds.observe(scrape.duration.as_secs_f64(), Trace::of(&Span::current()), None);
         metrics.body_bytes.inc_by(scrape.body_bytes);
         metrics.rejected_lines.inc_by(scrape.rejected.count.into());
         metrics.old_samples.inc_by(merged.too_old.into());

@@ -22,6 +22,7 @@ use crate::scrape::node_task::{NodeTask, Shared};
 use crate::scrape::plan::Rhythm;
 use crate::scrape::{Error, KubeletAccess};
 use crate::store::Store;
+use crate::telemetry::expiry;
 use crate::usage::{NodeName, Uid};
 
 /// How soon a new node is noticed; a look at an unchanged cluster costs next to nothing.
@@ -46,9 +47,13 @@ impl Scraper {
         clock: Clock,
         registry: &mut Registry,
     ) -> Result<Self, Error> {
+        let kubelets = Kubelets::build(settings, access)?;
+        let ending = kubelets.certificate_ending();
+        let certificates: Vec<(_, expiry::Ending)> = vec![("kubelet_client", Box::new(move || ending))];
+        expiry::register(registry, "kubelet_client_certificate_expiration_timestamp_seconds", certificates);
         let shared = Shared {
             settings: settings.clone(),
-            kubelets: Kubelets::build(settings, access)?,
+            kubelets,
             intake: Intake { cluster, store, clock, max_sample_age, bound: Arc::default() },
             permits: Semaphore::new(settings.in_flight.clamp(1, Semaphore::MAX_PERMITS)),
             metrics: Metrics::register(registry),

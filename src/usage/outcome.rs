@@ -54,6 +54,23 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// All words that [`Failure::reason`] can say.
+    pub const REASONS: [&'static str; 13] = [
+        "NoAddress",
+        "ConnectFailed",
+        "CertificateRefused",
+        "Timeout",
+        "Unauthorized",
+        "Forbidden",
+        "UnexpectedStatus",
+        "BodyTooLarge",
+        "Truncated",
+        "UnexpectedEncoding",
+        "Garbage",
+        "NotReadyYet",
+        "ClockSkew",
+    ];
+
     /// One CamelCase word, of a fixed set.
     pub const fn reason(&self) -> &'static str {
         match self {
