@@ -133,11 +133,6 @@ impl ApiVersion {
     pub(crate) fn root(&self) -> String {
         format!("/apis/{}/{}", self.name, self.version)
     }
-
-    /// The resource of a request.
-    pub(crate) fn resource(&self, plural: &str) -> Option<&'static ResourceType> {
-        self.resources.iter().find(|resource| resource.plural == plural)
-    }
 }
 
 impl ResourceType {

@@ -22,8 +22,10 @@ pub mod tls;
 
 // The answers: what a user who may gets.
 mod content;
+mod coverage;
 mod discovery;
 mod document;
+mod expirations;
 mod filters;
 mod groups;
 mod health;
@@ -36,9 +38,12 @@ mod protobuf;
 mod resources;
 mod router;
 mod status;
+mod targets;
 mod version;
 
 pub use content::Api;
+pub use coverage::register_coverage;
+pub use expirations::register_expirations;
 pub use filters::Limits;
 pub use metrics::Metrics;
 pub use moments::{Moments, Tag};

@@ -23,6 +23,9 @@ use crate::apiserver::resources::{NodeScrapes, Nodes, Pods, collection, object};
 use crate::apiserver::status::Status;
 
 type Shared = State<Arc<Content>>;
+/// Going through more pods takes over a millisecond: not on a thread that serves requests.
+const INLINE_PODS: usize = 2_500;
+
 type Routes = Vec<(String, MethodRouter<Arc<Content>>)>;
 
 /// The whole API, with all filters. Every request needs its [`Peer`](crate::apiserver::Peer).
@@ -36,13 +39,14 @@ pub fn router(
     let groups = Groups::new(&api.groups);
     let routes = routes(&groups);
     let paths: Vec<_> = routes.iter().map(|(path, _)| path.clone()).collect();
-    let chain = Arc::new(Chain::new(authenticator, authorizer, limits, metrics, groups));
+    let content = Content::new(api, &paths, metrics.watches_behind.clone());
+    let chain = Arc::new(Chain::new(authenticator, authorizer, limits, metrics, &groups));
     routes
         .into_iter()
         .fold(Router::new(), |known, (path, method)| known.route(&path, method))
         .fallback(async || Status::path_not_found())
         .method_not_allowed_fallback(async || Status::method_not_allowed())
-        .with_state(Arc::new(Content::new(api, &paths)))
+        .with_state(Arc::new(content))
         .layer(middleware::from_fn_with_state(chain, filters::pass))
 }
 
@@ -118,10 +122,18 @@ async fn version(State(content): Shared) -> Response {
     content.version.untagged()
 }
 
-async fn metrics(State(content): Shared, request: Request) -> Response {
+async fn metrics(State(content): Shared, request: Request) -> Result<Response, Status> {
     let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
-    let (content_type, text) = content.api.exposition.answer(accept);
-    ([(header::CONTENT_TYPE, HeaderValue::from_static(content_type))], text).into_response()
+    let (exposition, accept) = (Arc::clone(&content.api.exposition), accept.map(str::to_owned));
+    let written = move || exposition.answer(accept.as_deref());
+    let answer = if content.moments().current().view.pod_count() > INLINE_PODS {
+        tokio::task::spawn_blocking(written).await
+    } else {
+        Ok(written())
+    };
+    let (content_type, text) =
+        answer.map_err(|error| Status::internal("the metrics cannot be written", Some(error.to_string())))?;
+    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(content_type))], text).into_response())
 }
 
 fn health(probe: Probe, content: &Content, uri: &Uri) -> Response {

@@ -19,6 +19,8 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme};
 
+use crate::telemetry::expiry;
+
 /// In order of preference. kube-aggregator speaks HTTP/2 unless told otherwise.
 const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
@@ -26,6 +28,7 @@ const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
 #[derive(Debug, Default)]
 pub struct ServingCertificate {
     current: ArcSwapOption<CertifiedKey>,
+    authority: ArcSwapOption<CertificateDer<'static>>,
 }
 
 /// Why a certificate and its key cannot be served.
@@ -49,6 +52,21 @@ impl ServingCertificate {
     /// Shows `pair` from now on.
     pub fn install(&self, pair: CertifiedKey) {
         self.current.store(Some(Arc::new(pair)));
+    }
+
+    /// Names the authority that clients verify us by, where it is known.
+    pub(super) fn name_authority(&self, pem: &str) {
+        self.authority.store(CertificateDer::from_pem_slice(pem.as_bytes()).ok().map(Arc::new));
+    }
+
+    /// When the certificate ends, in seconds since 1970.
+    pub(super) fn ending(&self) -> Option<i64> {
+        expiry::ending(self.current.load().as_ref()?.cert.first()?)
+    }
+
+    /// When its authority ends.
+    pub(super) fn authority_ending(&self) -> Option<i64> {
+        expiry::ending(self.authority.load().as_ref()?)
     }
 
     /// The chain shown now.

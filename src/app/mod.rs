@@ -4,6 +4,7 @@
 //! takes the process with it: half a server would answer as if it were whole.
 
 mod kubernetes;
+mod readings;
 mod tasks;
 
 use std::net::SocketAddr;
@@ -120,16 +121,20 @@ impl App {
             .with_context(|| format!("cannot bind {}:{}", settings.serving.address, settings.serving.port))?;
         let config = kubernetes::config(settings.kubeconfig.as_deref()).await?;
         let client = kubernetes::client(config.clone())?;
-        let Memory { cluster, store, moments } = Memory::empty(&settings, &clock);
+        let memory = Memory::empty(&settings, &clock);
+        let (serving, live) = (Arc::new(ServingCertificate::default()), LiveTrust::default());
         let (mut metrics, mut scraper) = (None, None);
         let exposition = Exposition::new(|registry| {
-            metrics = Some((DoorMetrics::register(registry), cluster::Metrics::register(registry)));
+            let cluster_metrics = cluster::Metrics::register(registry, Arc::clone(&memory.cluster));
+            metrics = Some((DoorMetrics::register(registry), cluster_metrics));
+            readings::register(registry, &memory, &serving, &live);
             scraper = Some(KubeletAccess::from_config(&config).and_then(|access| {
-                let (cluster, store, clock) = (Arc::clone(&cluster), Arc::clone(&store), clock.clone());
+                let (cluster, store, clock) = (Arc::clone(&memory.cluster), Arc::clone(&memory.store), clock.clone());
                 Scraper::build(&settings.scraping, settings.max_sample_age, access, cluster, store, clock, registry)
             }));
         });
         let ((metrics, cluster_metrics), scraper) = metrics.zip(scraper).context("the registry was not filled")?;
+        let Memory { cluster, moments, .. } = memory;
         let readiness = Readiness::default();
         let heartbeat = Heartbeat::new(clock.clone());
         let closing = CancellationToken::new();
@@ -142,9 +147,8 @@ impl App {
             closing: closing.clone(),
             groups: settings.api_groups.clone(),
         };
-        let serving = Arc::new(ServingCertificate::default());
         let certificates = Certificates::of(&settings, &client, &clock, &serving).await?;
-        let trust = Trust::of(&settings, &client).await?;
+        let trust = Trust::of(&settings, &client, live).await?;
         Ok(Self {
             address: listener.local_addr()?,
             node_selector,
@@ -241,9 +245,9 @@ impl DoorMetrics {
 }
 
 impl Trust {
-    async fn of(settings: &Settings, client: &kube::Client) -> anyhow::Result<Self> {
+    async fn of(settings: &Settings, client: &kube::Client, live: LiveTrust) -> anyhow::Result<Self> {
         let client = kubernetes::other_client(settings.authentication.kubeconfig.as_deref(), client).await?;
-        Ok(Self { live: LiveTrust::default(), client })
+        Ok(Self { live, client })
     }
 
     async fn follow(self, latch: crate::readiness::Latch, stop: CancellationToken) {

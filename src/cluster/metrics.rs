@@ -1,9 +1,17 @@
-//! How the watches fare, in numbers.
+//! How the watches fare, and what they brought, in numbers.
 
+use std::fmt;
+use std::sync::Arc;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+
+use crate::cluster::Cluster;
+use crate::telemetry::readings::gauges;
 
 /// The room's metrics.
 #[derive(Clone, Debug, Default)]
@@ -18,18 +26,38 @@ struct WatchLabels {
 
 impl Metrics {
     /// Registers the room's metrics.
-    pub fn register(registry: &mut Registry) -> Self {
+    pub fn register(registry: &mut Registry, cluster: Arc<Cluster>) -> Self {
         let metrics = Self::default();
         registry.register(
             "cluster_watch_up",
             "Whether the API server's changes reach us; while 0, what was last known is served",
             metrics.up.clone(),
         );
+        registry.register_collector(Box::new(Size(cluster)));
         metrics
     }
 
     /// Whether the watch of `resource` is followed; 0 from here on.
     pub fn up(&self, resource: &'static str) -> Gauge {
         self.up.get_or_create(&WatchLabels { resource }).clone()
+    }
+}
+
+/// What the index holds, read when it is asked for.
+#[derive(Debug)]
+struct Size(Arc<Cluster>);
+
+impl Collector for Size {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let view = self.0.view();
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let objects = [("nodes", count(view.node_count())), ("pods", count(view.pod_count()))];
+        let help = "Nodes and pods in the cluster, as the API server told us";
+        gauges(
+            &mut encoder,
+            "cluster_objects",
+            help,
+            objects.map(|(resource, count)| ([("resource", resource)], count)),
+        )
     }
 }

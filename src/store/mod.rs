@@ -12,6 +12,7 @@
 //! ```
 
 mod merge;
+mod metrics;
 mod names;
 mod offer;
 mod record;
@@ -20,5 +21,6 @@ mod snapshot;
 mod tests;
 
 pub use merge::{Merge, Merged, PodLookup};
+pub use metrics::register_metrics;
 pub use record::{ContainerRecord, NodeRecord, PodRecord};
 pub use snapshot::{Snapshot, Store};

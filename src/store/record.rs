@@ -71,6 +71,11 @@ impl NodeRecord {
         self.containers.get(pod.containers.start as usize..pod.containers.end as usize).unwrap_or_default()
     }
 
+    /// How many containers are remembered.
+    pub fn container_count(&self) -> usize {
+        self.containers.len()
+    }
+
     /// All runs: the node's own and every container's.
     pub fn runs(&self) -> impl Iterator<Item = &Run> {
         self.node.iter().chain(self.containers.iter().map(|container| &container.run))

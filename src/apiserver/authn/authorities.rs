@@ -11,10 +11,14 @@ use rustls::server::danger::ClientCertVerifier;
 
 use crate::apiserver::tls;
 use crate::clock::UnixMillis;
+use crate::telemetry::expiry;
 
 /// All the authorities of one PEM bundle; during a rotation there are several.
 #[derive(Clone, Debug)]
-pub(super) struct Authorities(Arc<dyn ClientCertVerifier>);
+pub(super) struct Authorities {
+    verifier: Arc<dyn ClientCertVerifier>,
+    ending: Option<i64>,
+}
 
 /// Why a bundle cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +36,7 @@ impl Authorities {
     pub(super) fn from_pem(bundle: &str) -> Result<Self, BundleError> {
         let certificates: Vec<CertificateDer<'static>> =
             CertificateDer::pem_slice_iter(bundle.as_bytes()).collect::<Result<_, _>>().map_err(BundleError::Pem)?;
+        let ending = certificates.iter().filter_map(|certificate| expiry::ending(certificate)).max();
         let mut roots = RootCertStore::empty();
         let (added, ignored) = roots.add_parsable_certificates(certificates);
         if added == 0 {
@@ -41,7 +46,13 @@ impl Authorities {
             tracing::warn!(ignored, added, "some authorities of the bundle cannot be used");
         }
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::new(tls::provider()));
-        Ok(Self(verifier.build().map_err(BundleError::Verifier)?))
+        Ok(Self { verifier: verifier.build().map_err(BundleError::Verifier)?, ending })
+    }
+
+    /// When the last of them ends, in seconds since 1970: those that a rotation left behind may end
+    /// before.
+    pub(super) const fn ending(&self) -> Option<i64> {
+        self.ending
     }
 
     /// Whether one of them vouches for the first certificate of `chain` as a client at `now`.
@@ -49,7 +60,7 @@ impl Authorities {
         let (leaf, intermediates) = chain.split_first().ok_or(rustls::Error::NoCertificatesPresented)?;
         let millis = u64::try_from(now.0).unwrap_or_default();
         let now = UnixTime::since_unix_epoch(Duration::from_millis(millis));
-        self.0.verify_client_cert(leaf, intermediates, now).map(drop)
+        self.verifier.verify_client_cert(leaf, intermediates, now).map(drop)
     }
 }
 

@@ -40,6 +40,16 @@ impl LiveTrust {
         }
     }
 
+    /// When the last authority of front proxies ends, in seconds since 1970.
+    pub(in crate::apiserver) fn front_proxy_ending(&self) -> Option<i64> {
+        self.0.load().front_proxy.as_ref()?.authorities.ending()
+    }
+
+    /// When the last authority of clients with certificates of their own ends.
+    pub(in crate::apiserver) fn clients_ending(&self) -> Option<i64> {
+        self.0.load().clients.as_ref()?.ending()
+    }
+
     pub(super) fn current(&self) -> Arc<Trust> {
         self.0.load_full()
     }

@@ -22,5 +22,10 @@ pub fn register_metrics(registry: &mut Registry) -> ReviewMetrics {
         "Duration of a TokenReview, retries included",
         metrics.review_seconds.clone(),
     );
+    registry.register(
+        "token_review_errors",
+        "TokenReviews without a verdict; who waited for them got 500",
+        metrics.errors.clone(),
+    );
     metrics
 }

@@ -22,5 +22,10 @@ pub fn register_metrics(registry: &mut Registry) -> ReviewMetrics {
         "Duration of a SubjectAccessReview, retries included",
         metrics.review_seconds.clone(),
     );
+    registry.register(
+        "access_review_errors",
+        "SubjectAccessReviews without a verdict; who waited for them got 500",
+        metrics.errors.clone(),
+    );
     metrics
 }

@@ -88,6 +88,7 @@ impl OwnCertificates {
         let (material, pair) = self.secret.settle(self.clock.now()).await?;
         if material.certificate != self.certificate {
             self.serving.install(pair);
+            self.serving.name_authority(&material.authority);
             self.certificate = material.certificate;
             tracing::info!("serving our own certificate");
         }

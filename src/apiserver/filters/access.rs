@@ -1,6 +1,7 @@
 //! The access line of a request, and its metrics: written once, when the last byte has gone.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
@@ -14,8 +15,9 @@ use tracing::Span;
 use crate::apiserver::CloseConnection;
 use crate::apiserver::authn::ANONYMOUS;
 use crate::apiserver::filters::server_span;
-use crate::apiserver::metrics::{Metrics, TargetLabels};
+use crate::apiserver::metrics::{Answered, Metrics, Target};
 use crate::apiserver::status::PrivateCause;
+use crate::telemetry::exemplar::Trace;
 
 /// Said of requests whose client left before the answer's head was made.
 const CLIENT_LEFT: u16 = 499;
@@ -25,7 +27,7 @@ const CLIENT_LEFT: u16 = 499;
 pub(super) struct Access {
     pub(super) span: Span,
     pub(super) metrics: Metrics,
-    pub(super) target: TargetLabels,
+    pub(super) target: Arc<Target>,
     pub(super) started: Instant,
     pub(super) method: http::Method,
     /// Without the query, which may say more than a log should keep.
@@ -85,7 +87,8 @@ impl Drop for Access {
     fn drop(&mut self) {
         let Outcome { code, ref private, bytes, is_complete } = self.outcome;
         let elapsed = self.started.elapsed();
-        self.metrics.count(&self.target, code, elapsed.as_secs_f64(), bytes);
+        let answered = Answered { code, seconds: elapsed.as_secs_f64(), bytes, is_complete };
+        self.metrics.count(&self.target, answered, Trace::of(&self.span));
         server_span::end(&self.span, code);
         macro_rules! line {
             ($level:ident) => {

@@ -18,14 +18,11 @@ use crate::apiserver::filters::gzip::{self, Gzip};
 use crate::apiserver::filters::in_flight::{Full, InFlight, InFlightLimits};
 use crate::apiserver::filters::{audit_id, panic, server_span, time_limit};
 use crate::apiserver::groups::Groups;
-use crate::apiserver::metrics::{Metrics, TargetLabels};
+use crate::apiserver::metrics::Metrics;
 use crate::apiserver::negotiate::accepted_by_status;
 use crate::apiserver::status::{self, Status};
+use crate::apiserver::targets::Targets;
 use crate::apiserver::{Peer, RequestInfo};
-
-/// Verbs that are told apart in metrics.
-const KNOWN_VERBS: [&str; 9] =
-    ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "head"];
 
 /// How much is taken on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +41,7 @@ pub(crate) struct Chain {
     request_timeout: Duration,
     gzip: Gzip,
     metrics: Metrics,
-    groups: Groups,
+    targets: Targets,
 }
 
 /// Takes `request` through all filters to its handler, and the answer back.
@@ -68,11 +65,12 @@ impl Chain {
         authorizer: Arc<dyn Authorize>,
         limits: Limits,
         metrics: Metrics,
-        groups: Groups,
+        groups: &Groups,
     ) -> Self {
         let in_flight = InFlightLimits::new(limits.requests_in_flight, &metrics);
         let (request_timeout, gzip) = (limits.request_timeout, Gzip::default());
-        Self { authenticator, authorizer, in_flight, request_timeout, gzip, metrics, groups }
+        let targets = Targets::new(metrics.clone(), groups);
+        Self { authenticator, authorizer, in_flight, request_timeout, gzip, metrics, targets }
     }
 
     /// Id and trace, and the meaning of the request, which later filters and the handler need.
@@ -86,7 +84,7 @@ impl Chain {
         let access = Access {
             span: server_span::begin(request, route.as_str(), peer, &audit_id, trusted),
             metrics: self.metrics.clone(),
-            target: self.target(&info),
+            target: self.targets.of(&info),
             started: Instant::now(),
             method: request.method().clone(),
             path: info.path.clone(),
@@ -144,20 +142,6 @@ impl Chain {
             // Somebody who showed nothing may get further by showing something.
             Decision::Denied { .. } if user.via == Via::Anonymous => Err(Status::unauthorized()),
             Decision::Denied { reason } => Err(Status::forbidden(&user, info, &reason)),
-        }
-    }
-
-    fn target(&self, info: &RequestInfo) -> TargetLabels {
-        let verb = KNOWN_VERBS.into_iter().find(|verb| *verb == info.verb).unwrap_or("other");
-        let named = info.resource.as_ref().and_then(|request| {
-            let group = self.groups.find(&request.group, &request.version)?;
-            Some((group, group.resource(&request.resource)?))
-        });
-        match named {
-            Some((group, resource)) => {
-                TargetLabels { verb, group: group.name.clone(), version: group.version, resource: resource.plural }
-            }
-            None => TargetLabels { verb, ..TargetLabels::default() },
         }
     }
 }

@@ -85,7 +85,7 @@ impl Door {
         let limits = Limits { requests_in_flight, request_timeout: LONGEST };
         let groups = Groups::new(&ApiGroups { own: None, metrics: true });
         let chain =
-            Chain::new(Arc::clone(&authenticator) as Arc<_>, Arc::new(Anybody), limits, metrics.unwrap(), groups);
+            Chain::new(Arc::clone(&authenticator) as Arc<_>, Arc::new(Anybody), limits, metrics.unwrap(), &groups);
         let router = Router::new()
             .route(NODES, get(nodes))
             .route("/apis", get(async || "groups"))

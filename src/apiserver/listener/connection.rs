@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::activity::Activity;
+use super::metrics;
 use super::{CloseConnection, ConnectionId, Metrics, Peer};
 
 /// As long as kube-aggregator gives a handshake.
@@ -91,12 +92,12 @@ impl Connection {
         match tokio::time::timeout(HANDSHAKE, self.tls.accept(socket)).await {
             Ok(Ok(stream)) => Some(stream),
             Ok(Err(error)) => {
-                self.metrics.handshake_failed("tls");
+                self.metrics.handshake_failed(metrics::TLS);
                 tracing::debug!(%error, client = %self.address, "TLS handshake failed");
                 None
             }
             Err(_) => {
-                self.metrics.handshake_failed("timeout");
+                self.metrics.handshake_failed(metrics::TIMEOUT);
                 tracing::debug!(client = %self.address, "TLS handshake took too long");
                 None
             }

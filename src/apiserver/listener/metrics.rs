@@ -6,6 +6,11 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+/// The handshake took too long.
+pub(super) const TIMEOUT: &str = "timeout";
+/// The client broke the protocol, or wants what we do not offer.
+pub(super) const TLS: &str = "tls";
+
 /// Metrics of the TLS port.
 #[derive(Clone, Debug, Default)]
 pub struct Metrics {
@@ -42,10 +47,14 @@ impl Metrics {
             "TLS handshakes that failed, by reason",
             metrics.handshake_failures.clone(),
         );
+        for reason in [TIMEOUT, TLS] {
+            // From the start, so that a first failure is an increase.
+            metrics.handshake_failures.get_or_create(&HandshakeFailure { reason }).inc_by(0);
+        }
         metrics
     }
 
-    /// `reason` is `timeout` or `tls`.
+    /// `reason` is [`TIMEOUT`] or [`TLS`].
     pub(super) fn handshake_failed(&self, reason: &'static str) {
         self.handshake_failures.get_or_create(&HandshakeFailure { reason }).inc();
     }

@@ -35,7 +35,8 @@ mod watch;
 pub(crate) mod world;
 pub(crate) mod yaml;
 
-pub(crate) use join::{Ages, Moment};
+pub(crate) use absence::Absence;
+pub(crate) use join::{Ages, Completeness, Freshness, Moment};
 pub(crate) use json::indent;
 pub(crate) use node_scrapes::NodeScrapes;
 pub(crate) use nodes::Nodes;

@@ -22,6 +22,8 @@ pub struct Metrics {
     pub(in crate::apiserver) verdicts: Family<VerdictFrom, Counter>,
     /// Duration of one review, retries included.
     pub(in crate::apiserver) review_seconds: Histogram,
+    /// Reviews without a verdict.
+    pub(in crate::apiserver) errors: Counter,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -38,11 +40,13 @@ pub(in crate::apiserver) struct VerdictFrom {
 impl Metrics {
     /// Not registered yet: what they are called is for those to say who ask.
     pub(in crate::apiserver) fn new() -> Self {
-        Self {
-            attempts: Family::default(),
-            verdicts: Family::default(),
-            review_seconds: Histogram::new(REVIEW_SECONDS),
+        let verdicts = Family::default();
+        for source in [Source::Kept, Source::Review] {
+            // From the start, so that shares can be told.
+            let _zero: Counter = verdicts.get_or_create_owned(&VerdictFrom { source: source.as_str() });
         }
+        let errors = Counter::default();
+        Self { attempts: Family::default(), verdicts, review_seconds: Histogram::new(REVIEW_SECONDS), errors }
     }
 
     /// Counts a request that `method` brought to `result`.
@@ -55,9 +59,17 @@ impl Metrics {
         self.verdicts.get_or_create(&VerdictFrom { source: source.as_str() }).inc();
     }
 
-    /// `review`, begun now, with its duration observed when it ends.
-    pub(in crate::apiserver) fn timed<F: Future>(&self, review: F) -> impl Future<Output = F::Output> + use<F> {
-        let (seconds, start) = (self.review_seconds.clone(), Instant::now());
-        review.inspect(move |_| seconds.observe(start.elapsed().as_secs_f64()))
+    /// `review`, begun now, with its duration observed, and its failure counted, when it ends.
+    pub(in crate::apiserver) fn timed<F, T, E>(&self, review: F) -> impl Future<Output = Result<T, E>> + use<F, T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        let (seconds, errors, start) = (self.review_seconds.clone(), self.errors.clone(), Instant::now());
+        review.inspect(move |answer| {
+            seconds.observe(start.elapsed().as_secs_f64());
+            if answer.is_err() {
+                errors.inc();
+            }
+        })
     }
 }

@@ -5,6 +5,8 @@ use std::fmt::Debug;
 use std::sync::{Arc, LazyLock};
 
 use http::Request;
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_sdk::trace::SdkTracerProvider;
 use parking_lot::Mutex;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -161,4 +163,22 @@ async fn routine_is_told_only_to_those_who_ask_for_it() {
     for path in ["/livez", "/readyz?verbose", "/metrics"] {
         assert_has(&observe("ann", path).await.line(), &[("level", "DEBUG"), ("code", "200")]);
     }
+}
+
+#[tokio::test]
+async fn a_sampled_request_is_the_exemplar_of_its_duration() {
+    let provider = SdkTracerProvider::builder().build();
+    let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
+    LazyLock::force(&SECOND);
+    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
+    let server = Server::over(&World::with(vec![node("n")], vec![]));
+    server.get_as("ann", "/apis/metrics.k8s.io/v1beta1/nodes").await;
+
+    let metrics = |accept| server.send(Request::get("/metrics").header("x-user", "ann").header("accept", accept));
+    let (_, open) = read(metrics("application/openmetrics-text").await).await;
+    let exemplar = open.lines().find(|line| line.contains("# {trace_id=\"")).expect("an exemplar");
+    assert!(exemplar.starts_with("kube_vitals_request_duration_seconds_bucket{"), "{exemplar}");
+    assert!(exemplar.contains(r#"verb="list""#) && exemplar.contains(r#"resource="nodes""#), "{exemplar}");
+    let (_, classic) = read(metrics("text/plain").await).await;
+    assert!(!classic.contains("trace_id"), "the classic format has none");
 }

@@ -52,6 +52,16 @@ pub struct Cluster {
 }
 
 impl View {
+    /// How many nodes there are.
+    pub fn node_count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// How many pods there are.
+    pub fn pod_count(&self) -> usize {
+        self.pods.len()
+    }
+
     /// Grows with every change.
     pub const fn revision(&self) -> u64 {
         self.revision

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
+use prometheus_client::metrics::counter::Counter;
 use tokio::sync::OnceCell;
 
 use crate::apiserver::resources::encoder::Encoder;
@@ -15,6 +16,8 @@ use crate::apiserver::resources::watch::changes::{self, Change};
 #[derive(Debug, Default)]
 pub(crate) struct Watches {
     steps: Mutex<HashMap<Step, Weak<OnceCell<Vec<Change>>>>>,
+    /// Those that were ended because their client fell behind.
+    pub(super) behind: Counter,
 }
 
 /// From which moment to which, of what, and how it is written.
@@ -27,6 +30,11 @@ struct Step {
 }
 
 impl Watches {
+    /// Nothing yet; `behind` counts clients that fall behind.
+    pub(crate) fn new(behind: Counter) -> Self {
+        Self { steps: Mutex::default(), behind }
+    }
+
     /// The changes between two moments that follow each other.
     pub(super) async fn changes<R: Watched>(
         &self,

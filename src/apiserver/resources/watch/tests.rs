@@ -305,7 +305,7 @@ async fn watchers_of_the_same_shape_share_what_is_written() {
         accepted,
         include,
     };
-    let watches = Watches::default();
+    let watches = Watches::new(prometheus_client::metrics::counter::Counter::default());
     let one = watches.changes::<crate::apiserver::resources::Pods>(&moment, &next, &encoder).await;
     let other = watches.changes::<crate::apiserver::resources::Pods>(&moment, &next, &encoder).await;
     assert!(Arc::ptr_eq(&one, &other) && one.get().unwrap().len() == 2, "{from}");

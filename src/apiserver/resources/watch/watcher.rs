@@ -110,7 +110,10 @@ impl<R: Watched> Watcher<R> {
             match end {
                 End::Left => return,
                 End::InTime => {}
-                End::Behind => self.tell_behind().await,
+                End::Behind => {
+                    self.watches.behind.inc();
+                    self.tell_behind().await;
+                }
             }
             let _ = self.sender.send(None).await;
         };

@@ -1,0 +1,21 @@
+//! What is read from the rooms whenever somebody asks for metrics.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use crate::apiserver::authn::LiveTrust;
+use crate::apiserver::tls::ServingCertificate;
+use crate::apiserver::{register_coverage, register_expirations};
+use crate::app::Memory;
+use crate::store;
+use crate::telemetry::{Registry, runtime};
+
+/// Registers the state of `memory`, of the certificates that the door depends on, and of the runtime
+/// that this is called on.
+pub(super) fn register(registry: &mut Registry, memory: &Memory, serving: &Arc<ServingCertificate>, trust: &LiveTrust) {
+    register_coverage(registry, Arc::clone(&memory.moments));
+    store::register_metrics(registry, Arc::clone(&memory.store));
+    register_expirations(registry, serving, trust);
+    runtime::register(registry, vec![("main", Handle::current())]);
+}
