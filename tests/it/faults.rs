@@ -4,7 +4,7 @@
 //!
 //! The cluster runs once, in real time; each test reads another part of what was seen.
 
-mod run;
+pub(crate) mod run;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

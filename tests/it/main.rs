@@ -16,6 +16,7 @@ mod faults;
 mod flags;
 mod look;
 mod manifests;
+mod metrics;
 mod reasons;
 mod repository;
 mod stop;

@@ -12,7 +12,7 @@ use tokio::task::block_in_place;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::BROKEN;
-use crate::look::Look;
+use crate::look::{Look, SERVER};
 use crate::support::server::{Server, free_port};
 use crate::support::simulation::Simulation;
 use crate::support::usage_of;
@@ -32,7 +32,7 @@ pub(super) const POLITE_STOP: Duration = Duration::from_secs(20);
 
 /// All that was seen.
 #[derive(Debug)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     pub(super) world: Arc<World>,
     pub(super) looks: Vec<Look>,
     /// Requests that were answered with a gigabyte.
@@ -41,10 +41,14 @@ pub(super) struct Seen {
     /// How long the process took to end with code 0 after SIGTERM.
     pub(super) stopped: Result<Duration, String>,
     pub(super) log: String,
+    /// What the process told of itself before its end, in OpenMetrics.
+    pub(crate) metrics: String,
+    /// The same in the classic format.
+    pub(crate) classic_metrics: String,
 }
 
 /// What was seen, after the run that the first caller starts and all others wait for.
-pub(super) fn seen() -> &'static Seen {
+pub(crate) fn seen() -> &'static Seen {
     static SEEN: LazyLock<Result<Seen, String>> = LazyLock::new(|| {
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         let log = folder.path().join("server.log");
@@ -78,6 +82,7 @@ async fn run(folder: &Path, log: &Path) -> Result<Seen, String> {
     let simulation = Simulation::start(scenario(), folder).await?;
     let mut arguments = simulation.serve_arguments();
     arguments.extend(["--metric-resolution".to_owned(), format!("{}s", RESOLUTION.as_secs())]);
+    arguments.extend(client_certificate(folder)?);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let mut server = block_in_place(|| Server::start(free_port()?, &arguments, &[], log))?;
     let started = Instant::now();
@@ -85,14 +90,37 @@ async fn run(folder: &Path, log: &Path) -> Result<Seen, String> {
     sleep_until(started + SETTLED).await;
     let looks = look_each_second(&client).await?;
     let huge = (0..).zip(BROKEN).find(|(_, (fault, _))| *fault == Fault::HugeBody).map_or(0, |(node, _)| node);
+    let (metrics, classic_metrics) =
+        (metrics(&client, "application/openmetrics-text").await?, metrics(&client, "text/plain").await?);
     Ok(Seen {
         looks,
+        metrics,
+        classic_metrics,
         huge_bodies: simulation.fleet.requests(huge),
         peak_resident_bytes: usage_of::peak_resident_bytes(server.process.id())?,
         stopped: stop_while_kubelets_hang(&simulation, &mut server).await,
         world: Arc::clone(&simulation.world),
         log: fs::read_to_string(log).map_err(|error| error.to_string())?,
     })
+}
+
+/// A certificate to show to kubelets, who look at the token alone; its end is told.
+fn client_certificate(folder: &Path) -> Result<[String; 4], String> {
+    let pair = rcgen::generate_simple_self_signed(Vec::new()).map_err(|error| error.to_string())?;
+    let write = |name: &str, pem: String| {
+        let path = folder.join(name);
+        fs::write(&path, pem).map(|()| path.display().to_string()).map_err(|error| error.to_string())
+    };
+    let (certificate, key) =
+        (write("client.pem", pair.cert.pem())?, write("client.key", pair.signing_key.serialize_pem())?);
+    Ok(["--kubelet-client-certificate".to_owned(), certificate, "--kubelet-client-key".to_owned(), key])
+}
+
+async fn metrics(client: &Client, accept: &str) -> Result<String, String> {
+    let request = client.get(format!("{SERVER}/metrics")).header("accept", accept);
+    let answer =
+        request.send().await.and_then(reqwest::Response::error_for_status).map_err(|error| error.to_string())?;
+    answer.text().await.map_err(|error| error.to_string())
 }
 
 fn scenario() -> Scenario {
