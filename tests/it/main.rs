@@ -7,6 +7,9 @@
 #[allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "real time, and threads that may block")]
 mod support;
 
+#[path = "../monitoring/source/mod.rs"]
+mod source;
+
 mod api_conformance;
 mod api_server_away;
 mod arrows;
@@ -19,5 +22,6 @@ mod manifests;
 mod metrics;
 mod reasons;
 mod repository;
+mod rules;
 mod stop;
 mod waiting;

@@ -1,0 +1,168 @@
+//! The way of a request: connection, caller, rights, answer.
+
+use crate::source::dashboard::{Dashboard, Row, Variable};
+use crate::source::panel::{
+    Kind::{Heatmap, Lines, Stack},
+    Panel,
+    Unit::{Bytes, BytesPerSecond, Count, PerSecond, Seconds, Share},
+};
+
+pub(super) fn dashboard() -> Dashboard {
+    Dashboard {
+        name: "api",
+        title: "kube-vitals / API internals",
+        description: "The way of a request: connection, caller, rights, answer; and what the API server tells us.",
+        variables: Variable::of_processes(),
+        rows: vec![
+            Row { title: "Requests", panels: requests() },
+            Row { title: "Answers", panels: answers() },
+            Row { title: "Who asks, and may they", panels: callers() },
+            Row { title: "Connections and certificates", panels: connections() },
+            Row { title: "The API server, and our threads", panels: surroundings() },
+        ],
+    }
+}
+
+fn requests() -> Vec<Panel> {
+    vec![
+        Panel::new(Stack, "Requests by verb and resource", PerSecond, "Requests for resources; discovery, health and metrics are without.")
+            .query(
+                r#"sum by (verb, group, version, resource) (rate(kube_vitals_requests_total{@, resource!=""}[$__rate_interval]))"#,
+                "{{verb}} {{resource}} {{group}}/{{version}}",
+            ),
+        Panel::new(Lines, "Errors of ours", Share, "Share of answers with a 5xx code, by verb.")
+            .query(
+                r#"(sum by (verb) (rate(kube_vitals_requests_total{@, code=~"5.."}[$__rate_interval])) or 0 * sum by (verb) (rate(kube_vitals_requests_total{@}[$__rate_interval]))) / sum by (verb) (rate(kube_vitals_requests_total{@}[$__rate_interval]))"#,
+                "{{verb}}",
+            )
+            .bad_above(0.001, 0.01),
+        Panel::new(Heatmap, "Time to answer", Seconds, "All requests but watches; buckets carry exemplars of sampled traces.")
+            .query(
+                r#"sum by (le) (increase(kube_vitals_request_duration_seconds_bucket{@, verb!="watch"}[$__rate_interval]))"#,
+                "{{le}}",
+            ),
+        Panel::new(Lines, "Time to answer, median", Seconds, "By verb and resource.")
+            .query(
+                r#"histogram_quantile(0.5, sum by (le, verb, resource) (rate(kube_vitals_request_duration_seconds_bucket{@, verb=~"get|list", resource!=""}[$__rate_interval])))"#,
+                "{{verb}} {{resource}}",
+            ),
+    ]
+}
+
+fn answers() -> Vec<Panel> {
+    vec![
+        Panel::new(Lines, "Bytes sent", BytesPerSecond, "Bodies of answers, by resource.")
+            .query(
+                r#"sum by (resource) (rate(kube_vitals_response_size_bytes_sum{@}[$__rate_interval]))"#,
+                "{{resource}}",
+            ),
+        Panel::new(Lines, "Size of answers, 90th percentile", Bytes, "Of bodies as sent, by verb and resource.")
+            .query(
+                r#"histogram_quantile(0.9, sum by (le, verb, resource) (rate(kube_vitals_response_size_bytes_bucket{@, resource!=""}[$__rate_interval])))"#,
+                "{{verb}} {{resource}}",
+            ),
+        Panel::new(
+            Lines,
+            "Answers cut off",
+            PerSecond,
+            "Ended before the last byte, because the client left or read too slowly. Watches end so as a rule.",
+        )
+        .query("sum by (verb) (rate(kube_vitals_responses_cut_off_total{@}[$__rate_interval]))", "{{verb}}"),
+        Panel::new(Lines, "Watchers that fell behind", PerSecond, "Watches ended with 410: the client lists and watches anew.")
+            .query("sum(rate(kube_vitals_watches_behind_total{@}[$__rate_interval]))", "behind"),
+    ]
+}
+
+fn callers() -> Vec<Panel> {
+    vec![
+        Panel::new(Lines, "Authentication", PerSecond, "By method and result; almost all should come by the front proxy.")
+            .query(
+                "sum by (method, result) (rate(kube_vitals_authentication_attempts_total{@}[$__rate_interval]))",
+                "{{method}} {{result}}",
+            ),
+        Panel::new(Lines, "Authorization", PerSecond, "By the method that decided, and the result.")
+            .query(
+                "sum by (method, result) (rate(kube_vitals_authorization_attempts_total{@}[$__rate_interval]))",
+                "{{method}} {{result}}",
+            ),
+        Panel::new(Lines, "Verdicts kept", Share, "Share of verdicts on tokens and rights that were kept from before, so that nobody had to be asked.")
+            .query(
+                r#"sum(rate(kube_vitals_token_verdicts_total{@, source="kept"}[$__rate_interval])) / (sum(rate(kube_vitals_token_verdicts_total{@}[$__rate_interval])) > 0)"#,
+                "tokens",
+            )
+            .query(
+                r#"sum(rate(kube_vitals_access_verdicts_total{@, source="kept"}[$__rate_interval])) / (sum(rate(kube_vitals_access_verdicts_total{@}[$__rate_interval])) > 0)"#,
+                "rights",
+            ),
+        Panel::new(Lines, "Time of reviews, 99th percentile", Seconds, "TokenReviews and SubjectAccessReviews at the API server, retries included.")
+            .query(
+                "histogram_quantile(0.99, sum by (le) (rate(kube_vitals_token_review_duration_seconds_bucket{@}[$__rate_interval])))",
+                "token",
+            )
+            .query(
+                "histogram_quantile(0.99, sum by (le) (rate(kube_vitals_access_review_duration_seconds_bucket{@}[$__rate_interval])))",
+                "access",
+            )
+            .bad_above(1.0, 5.0),
+        Panel::new(Lines, "Reviews without a verdict", PerSecond, "Who waits for one gets 500: nobody is let in on a guess.")
+            .query("sum(rate(kube_vitals_token_review_errors_total{@}[$__rate_interval]))", "token")
+            .query("sum(rate(kube_vitals_access_review_errors_total{@}[$__rate_interval]))", "access"),
+    ]
+}
+
+fn connections() -> Vec<Panel> {
+    vec![
+        Panel::new(Lines, "Connections", Count, "Open now.")
+            .query("sum by (instance) (kube_vitals_connections_open{@})", "{{instance}}"),
+        Panel::new(
+            Lines,
+            "New connections",
+            PerSecond,
+            "Accepted; not accepted by the system; made to wait because all places were taken.",
+        )
+        .query("sum(rate(kube_vitals_connections_accepted_total{@}[$__rate_interval]))", "accepted")
+        .query("sum(rate(kube_vitals_connection_accept_errors_total{@}[$__rate_interval]))", "failed")
+        .query("sum(rate(kube_vitals_connections_full_total{@}[$__rate_interval]))", "waited"),
+        Panel::new(
+            Lines,
+            "Failed TLS handshakes",
+            PerSecond,
+            "A client that does not believe our certificate ends them, too.",
+        )
+        .query("sum by (reason) (rate(kube_vitals_tls_handshake_failures_total{@}[$__rate_interval]))", "{{reason}}"),
+        Panel::new(
+            Lines,
+            "Certificates end in",
+            Seconds,
+            "The certificate we show, its authority, and the authorities by which we know the front proxy and clients.",
+        )
+        .query(
+            "min by (certificate) (kube_vitals_certificate_expiration_timestamp_seconds{@}) - time()",
+            "{{certificate}}",
+        ),
+    ]
+}
+
+fn surroundings() -> Vec<Panel> {
+    vec![
+        Panel::new(Lines, "Watches of the cluster", Count, "1 while the API server's changes reach us; while 0, what was last known is served.")
+            .query("min by (resource) (kube_vitals_cluster_watch_up{@})", "{{resource}}"),
+        Panel::new(Lines, "Threads of the process", Count, "All threads, and those that run tasks.")
+            .query("sum by (instance) (process_threads{@})", "{{instance}}: all")
+            .query("sum by (instance) (kube_vitals_runtime_workers{@})", "{{instance}}: tasks"),
+        Panel::new(Lines, "How busy the threads are", Share, "Share of their time in which they run tasks.")
+            .query(
+                "sum by (instance, runtime) (rate(kube_vitals_runtime_busy_seconds_total{@}[$__rate_interval])) / sum by (instance, runtime) (kube_vitals_runtime_workers{@})",
+                "{{instance}} {{runtime}}",
+            )
+            .bad_above(0.8, 0.95),
+        Panel::new(Lines, "Tasks", Count, "Tasks that have not ended, and those that are ready and wait for a thread.")
+            .query("sum by (runtime) (kube_vitals_runtime_alive_tasks{@})", "{{runtime}}: alive")
+            .query("sum by (runtime) (kube_vitals_runtime_waiting_tasks{@})", "{{runtime}}: waiting"),
+        Panel::new(Lines, "Memory for each container", Bytes, "Resident memory over containers remembered; virtual memory is beside the point.")
+            .query(
+                r#"sum by (instance) (process_resident_memory_bytes{@}) / sum by (instance) (kube_vitals_store_records{@, kind="containers"})"#,
+                "{{instance}}",
+            ),
+    ]
+}
