@@ -8,6 +8,7 @@ pub(crate) mod controllers;
 pub(crate) mod deployment;
 pub(crate) mod kubectl;
 pub(crate) mod otlp_sink;
+pub(crate) mod pair;
 pub(crate) mod process;
 pub(crate) mod server;
 pub(crate) mod service;

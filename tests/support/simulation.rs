@@ -9,6 +9,9 @@ use kube_vitals::clock::Clock;
 use kube_vitals::sim::control_plane::{Account, Accounts, ControlPlane};
 use kube_vitals::sim::{Faults, Fleet, Scenario, World};
 
+/// The name in the server's certificate.
+pub(crate) const SERVER_NAME: &str = "custom-api.custom-api.svc";
+
 /// Kubelets and a Kubernetes API on loopback.
 pub(crate) struct Simulation {
     pub(crate) world: Arc<World>,
@@ -64,14 +67,18 @@ impl Simulation {
 
     /// The same, for a client with wishes.
     pub(crate) async fn server_client_builder(&self, port: u16) -> Result<reqwest::ClientBuilder, String> {
+        let builder = client(&self.server_authority().await?, self.control_plane.token(Account::Admin))?;
+        Ok(builder.resolve(SERVER_NAME, ([127, 0, 0, 1], port).into()))
+    }
+
+    /// The authority in PEM that the server has put into its APIService. Fails until it is there.
+    pub(crate) async fn server_authority(&self) -> Result<Vec<u8>, String> {
         let api = self.api_client()?;
         let path = "/apis/apiregistration.k8s.io/v1/apiservices/v1.custom.example.com";
         let answer = api.get(format!("https://{}{path}", self.control_plane.address())).send().await.map_err(text)?;
         let service: serde_json::Value = serde_json::from_slice(&answer.bytes().await.map_err(text)?).map_err(text)?;
         let bundle = service["spec"]["caBundle"].as_str().ok_or("the APIService has no caBundle yet")?;
-        let pem = base64::engine::general_purpose::STANDARD.decode(bundle).map_err(text)?;
-        let builder = client(&pem, self.control_plane.token(Account::Admin))?;
-        Ok(builder.resolve("custom-api.custom-api.svc", ([127, 0, 0, 1], port).into()))
+        base64::engine::general_purpose::STANDARD.decode(bundle).map_err(text)
     }
 
     fn api_client(&self) -> Result<reqwest::Client, String> {
@@ -80,7 +87,8 @@ impl Simulation {
     }
 }
 
-fn client(authority_pem: &[u8], token: &str) -> Result<reqwest::ClientBuilder, String> {
+/// A client with a token that believes one authority.
+pub(crate) fn client(authority_pem: &[u8], token: &str) -> Result<reqwest::ClientBuilder, String> {
     let authority = reqwest::Certificate::from_pem(authority_pem).map_err(text)?;
     let mut headers = http::HeaderMap::new();
     headers.insert(http::header::AUTHORIZATION, format!("Bearer {token}").parse().map_err(text)?);

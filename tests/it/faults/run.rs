@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::BROKEN;
 use crate::look::{Look, SERVER};
+use crate::support::pair::Pair;
 use crate::support::server::{Server, free_port};
 use crate::support::simulation::Simulation;
 use crate::support::usage_of;
@@ -82,7 +83,9 @@ async fn run(folder: &Path, log: &Path) -> Result<Seen, String> {
     let simulation = Simulation::start(scenario(), folder).await?;
     let mut arguments = simulation.serve_arguments();
     arguments.extend(["--metric-resolution".to_owned(), format!("{}s", RESOLUTION.as_secs())]);
-    arguments.extend(client_certificate(folder)?);
+    // Kubelets look at the token alone, but when it ends is told.
+    let client = Pair::write("kube-vitals", Duration::from_hours(24 * 365), folder, "client")?;
+    arguments.extend(client.flags("--kubelet-client-certificate", "--kubelet-client-key"));
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let mut server = block_in_place(|| Server::start(free_port()?, &arguments, &[], log))?;
     let started = Instant::now();
@@ -102,18 +105,6 @@ async fn run(folder: &Path, log: &Path) -> Result<Seen, String> {
         world: Arc::clone(&simulation.world),
         log: fs::read_to_string(log).map_err(|error| error.to_string())?,
     })
-}
-
-/// A certificate to show to kubelets, who look at the token alone; its end is told.
-fn client_certificate(folder: &Path) -> Result<[String; 4], String> {
-    let pair = rcgen::generate_simple_self_signed(Vec::new()).map_err(|error| error.to_string())?;
-    let write = |name: &str, pem: String| {
-        let path = folder.join(name);
-        fs::write(&path, pem).map(|()| path.display().to_string()).map_err(|error| error.to_string())
-    };
-    let (certificate, key) =
-        (write("client.pem", pair.cert.pem())?, write("client.key", pair.signing_key.serialize_pem())?);
-    Ok(["--kubelet-client-certificate".to_owned(), certificate, "--kubelet-client-key".to_owned(), key])
 }
 
 async fn metrics(client: &Client, accept: &str) -> Result<String, String> {
