@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HOST, HeaderValue, USER_AGENT};
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HOST, HeaderValue, USER_AGENT};
 use http::{Request, Response, StatusCode};
 use http_body_util::Empty;
 use hyper::body::Incoming;
 use tracing::Span;
 
 use crate::config::Scraping;
+use crate::promtext;
 use crate::scrape::connection::{Connection, Exchange};
 use crate::scrape::session::Session;
 use crate::scrape::token::Token;
@@ -34,7 +35,7 @@ const NO_CODING: HeaderValue = HeaderValue::from_static("identity");
 /// What a kubelet can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Page {
-    /// Cumulative readings of the node and all containers, as text.
+    /// Cumulative readings of the node and all containers, as protobuf or text.
     Resource,
     /// The kubelet's own current rates, as JSON.
     Summary,
@@ -45,6 +46,13 @@ impl Page {
         match self {
             Self::Resource => "/metrics/resource",
             Self::Summary => "/stats/summary?only_cpu_and_memory=true",
+        }
+    }
+
+    const fn forms(self) -> HeaderValue {
+        match self {
+            Self::Resource => HeaderValue::from_static(promtext::kubelet::ACCEPT),
+            Self::Summary => HeaderValue::from_static("application/json"),
         }
     }
 }
@@ -129,7 +137,7 @@ impl Kubelets {
         };
         let refusal = refusal(&answer);
         let limit_bytes = refusal.as_ref().map(|_| REFUSAL_BYTES);
-        let body = exchange.drive(self.bodies.read(answer.into_body(), limit_bytes)).await;
+        let body = exchange.drive(self.bodies.read(answer, limit_bytes)).await;
         if body.is_ok() {
             line.connection = exchange.end().await;
         }
@@ -154,6 +162,7 @@ impl Kubelets {
         let mut request = Request::get(page.path())
             .header(HOST, address)
             .header(USER_AGENT, OUR_NAME)
+            .header(ACCEPT, page.forms())
             .header(ACCEPT_ENCODING, NO_CODING);
         if let Some(token) = self.token.header().await {
             request = request.header(AUTHORIZATION, token);
