@@ -8,6 +8,7 @@
 mod cli;
 mod cluster;
 mod delegation;
+mod file;
 mod kubelet;
 mod serving;
 mod shutdown;
@@ -16,6 +17,7 @@ mod telemetry;
 pub use cli::{Cli, Command, ServeArgs};
 pub use cluster::ClusterArgs;
 pub use delegation::{AuthenticationArgs, AuthorizationArgs};
+pub use file::FileArgs;
 pub use kubelet::KubeletArgs;
 pub use serving::ServingArgs;
 pub use shutdown::ShutdownArgs;
