@@ -27,6 +27,7 @@ use crate::cluster::selector::{LabelSelector, SelectorError};
 use crate::cluster::watch::Signs;
 use crate::cluster::{self, Cluster};
 use crate::config::{self, Settings};
+use crate::export::Exporter;
 use crate::readiness::{Heartbeat, Readiness};
 use crate::revision::Revisions;
 use crate::scrape::{KubeletAccess, Scraper};
@@ -52,6 +53,7 @@ pub struct App {
     cluster_metrics: cluster::Metrics,
     node_selector: LabelSelector,
     scraper: Scraper,
+    exporter: Option<Exporter>,
     trust: Trust,
     certificates: Certificates,
     door: Door,
@@ -121,15 +123,18 @@ impl App {
         let config = kubernetes::config(settings.kubeconfig.as_deref()).await?;
         let client = kubernetes::client(config.clone())?;
         let Memory { cluster, store, moments } = Memory::empty(&settings, &clock);
-        let (mut metrics, mut scraper) = (None, None);
+        let (mut metrics, mut scraper, mut exporter) = (None, None, None);
         let exposition = Exposition::new(|registry| {
             metrics = Some((DoorMetrics::register(registry), cluster::Metrics::register(registry)));
             scraper = Some(KubeletAccess::from_config(&config).and_then(|access| {
                 let (cluster, store, clock) = (Arc::clone(&cluster), Arc::clone(&store), clock.clone());
                 Scraper::build(&settings.scraping, settings.max_sample_age, access, cluster, store, clock, registry)
             }));
+            let world = (Arc::clone(&cluster), Arc::clone(&store));
+            exporter = Some(Exporter::build(&settings.export, settings.max_sample_age, world, &clock, registry));
         });
         let ((metrics, cluster_metrics), scraper) = metrics.zip(scraper).context("the registry was not filled")?;
+        let exporter = exporter.context("the registry was not filled")?.context("export, in the file of --config")?;
         let readiness = Readiness::default();
         let heartbeat = Heartbeat::new(clock.clone());
         let closing = CancellationToken::new();
@@ -151,6 +156,7 @@ impl App {
             door: Door::build(listener, serving, api, &settings, &trust, (&client, clock), metrics).await?,
             shutdown: settings.shutdown,
             scraper: scraper?,
+            exporter,
             readiness,
             heartbeat,
             client,
@@ -191,6 +197,9 @@ impl App {
         background.spawn("watch of authentication settings", self.trust.follow(trust, ending.clone()));
         background.spawn_apart("scraper", self.scraper.run(self.heartbeat, first_round, ending.clone()));
         background.spawn("kept moments", self.moments.run(ending.clone()));
+        if let Some(exporter) = self.exporter {
+            background.spawn("exporter", exporter.run(ending.clone()));
+        }
         let certificate = latch("serving-certificate", "the serving certificate is being fetched");
         background.spawn("serving certificate", self.certificates.keep(certificate, ending.clone()));
         serving.spawn("listener", self.door.serve(self.shutdown.drain, closing.clone()));

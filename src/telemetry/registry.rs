@@ -8,8 +8,10 @@ use super::{classic, process};
 
 /// What every metric of the rooms begins with.
 const PREFIX: &str = "kube_vitals";
-const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// Content type of the classic format.
+pub(crate) const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// Content type of OpenMetrics.
+pub(crate) const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The registry of the process, ready to be read.
 #[derive(Debug)]
@@ -39,14 +41,15 @@ impl Exposition {
         let mut metrics = String::new();
         // Writing to a String cannot fail; a collector that does leaves the rest in place.
         let _complete = text::encode(&mut metrics, &self.registry);
-        match accept {
-            Some(accept) if prefers_open_metrics(accept) => (OPEN_METRICS, metrics),
-            _ => (CLASSIC, classic::from_open_metrics(&metrics)),
+        match prefers_open_metrics(accept.unwrap_or_default()) {
+            true => (OPEN_METRICS, metrics),
+            false => (CLASSIC, classic::from_open_metrics(&metrics)),
         }
     }
 }
 
-fn prefers_open_metrics(accept: &str) -> bool {
+/// Whether an `Accept` header prefers OpenMetrics to the classic format.
+pub(crate) fn prefers_open_metrics(accept: &str) -> bool {
     let open = weight(accept, "application/openmetrics-text");
     open > 0.0 && open >= weight(accept, "text/plain")
 }

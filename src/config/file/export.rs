@@ -21,11 +21,7 @@ const QUEUE_SAMPLES: usize = 250_000;
 const TAKEN_HEADERS: [&str; 5] = ["authorization", "content-type", "content-encoding", "content-length", "host"];
 
 /// Reads the section, and notes every fault in it.
-pub(super) fn read(
-    mut section: Section,
-    variable: &impl Fn(&str) -> Option<String>,
-    faults: &mut Faults,
-) -> Export {
+pub(super) fn read(mut section: Section, variable: &impl Fn(&str) -> Option<String>, faults: &mut Faults) -> Export {
     let mut targets = Vec::new();
     let mut names = HashSet::new();
     for (key, reads) in [("remoteWrite", remote_write as Reader), ("otlp", otlp)] {
@@ -76,8 +72,7 @@ fn target(
     let headers = headers(&mut entry, faults);
     let tls = tls(&mut entry, is_plain, faults);
     let timeout = entry.value("timeout", faults, positive_duration).unwrap_or(TIMEOUT);
-    let samples_per_request =
-        entry.value("samplesPerRequest", faults, at_least_one).unwrap_or(SAMPLES_PER_REQUEST);
+    let samples_per_request = entry.value("samplesPerRequest", faults, at_least_one).unwrap_or(SAMPLES_PER_REQUEST);
     let queue_samples = entry.value("queueSamples", faults, at_least_one).unwrap_or(QUEUE_SAMPLES);
     if queue_samples < samples_per_request {
         entry.fault("queueSamples", "must hold at least samplesPerRequest", faults);
@@ -94,7 +89,18 @@ fn target(
     entry.end(faults);
     let (protocol, _) = protocol?;
     let (name, url) = (name?, url?);
-    Some(ExportTarget { name, url, protocol, authorize, headers, tls, timeout, samples_per_request, queue_samples, labels })
+    Some(ExportTarget {
+        name,
+        url,
+        protocol,
+        authorize,
+        headers,
+        tls,
+        timeout,
+        samples_per_request,
+        queue_samples,
+        labels,
+    })
 }
 
 fn authorize(entry: &mut Section, faults: &mut Faults) -> Option<Authorize> {
