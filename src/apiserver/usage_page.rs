@@ -50,3 +50,6 @@ impl Turns for Written {
         &mut self.text
     }
 }
+
+#[cfg(test)]
+mod tests;

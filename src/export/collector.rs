@@ -17,8 +17,9 @@ use crate::store::Store;
 /// A sample is passed on at most this long after it was stored. A store that is asked for the last
 /// minute has most of it; requests are large enough to be worth their overhead.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// Points of one batch, of three samples at most: requests of any size are put together from them.
-const POINTS_PER_BATCH: usize = 300;
+/// Points of one batch, of three samples at most: requests of any size are put together from them,
+/// the smallest that may be configured is one.
+const POINTS_PER_BATCH: usize = 100;
 
 /// What is looked at, what was handed over, and to whom.
 pub(super) struct Collector {

@@ -9,7 +9,7 @@ use http::{HeaderName, HeaderValue, Uri};
 use super::section::Section;
 use crate::config::fault::Faults;
 use crate::config::settings::{Authorize, Export, ExportProtocol, ExportTarget, HeaderSource, TargetTls};
-use crate::config::value::{at_least_one, positive_duration};
+use crate::config::value::{plain, positive_duration};
 
 /// Long enough for a busy store on another continent, short enough that the next batch is not late.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -17,6 +17,14 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const SAMPLES_PER_REQUEST: usize = 2_000;
 /// A cluster of 1,000 nodes and 30,000 pods makes as many in 15 s; they are held in about 15 MB.
 const QUEUE_SAMPLES: usize = 250_000;
+/// What is handed over at once, which is not divided.
+const SMALLEST_REQUEST: usize = 300;
+/// Some of these.
+const SMALLEST_QUEUE: usize = 1_000;
+/// Some MB on the wire; stores refuse larger ones.
+const LARGEST_REQUEST: usize = 100_000;
+/// About half a gigabyte.
+const LARGEST_QUEUE: usize = 10_000_000;
 /// Headers that the protocols set themselves, or that have keys of their own.
 const TAKEN_HEADERS: [&str; 5] = ["authorization", "content-type", "content-encoding", "content-length", "host"];
 
@@ -72,8 +80,10 @@ fn target(
     let headers = headers(&mut entry, faults);
     let tls = tls(&mut entry, is_plain, faults);
     let timeout = entry.value("timeout", faults, positive_duration).unwrap_or(TIMEOUT);
-    let samples_per_request = entry.value("samplesPerRequest", faults, at_least_one).unwrap_or(SAMPLES_PER_REQUEST);
-    let queue_samples = entry.value("queueSamples", faults, at_least_one).unwrap_or(QUEUE_SAMPLES);
+    let samples_per_request = entry.value("samplesPerRequest", faults, within(SMALLEST_REQUEST, LARGEST_REQUEST));
+    let samples_per_request = samples_per_request.unwrap_or(SAMPLES_PER_REQUEST);
+    let queue_samples = entry.value("queueSamples", faults, within(SMALLEST_QUEUE, LARGEST_QUEUE));
+    let queue_samples = queue_samples.unwrap_or(QUEUE_SAMPLES);
     if queue_samples < samples_per_request {
         entry.fault("queueSamples", "must hold at least samplesPerRequest", faults);
     }
@@ -150,6 +160,14 @@ fn target_name(text: &str) -> Result<String, String> {
         return Err(format!("{text:?} is no name: up to 63 letters, digits, -, _ and ."));
     }
     Ok(text.to_owned())
+}
+
+/// A number of samples.
+fn within(smallest: usize, largest: usize) -> impl Fn(&str) -> Result<usize, String> {
+    move |text| match plain(text)? {
+        number if (smallest..=largest).contains(&number) => Ok(number),
+        number => Err(format!("{number} is not between {smallest} and {largest}")),
+    }
 }
 
 fn url(text: &str) -> Result<String, String> {

@@ -67,8 +67,8 @@ fn everything_can_be_said_of_a_target() {
 #[test]
 fn all_faults_are_told_together_each_with_its_key() {
     let (_, faults) = read_text(
-        "exprot: 1\nexport:\n  remoteWrite:\n  - {url: 'ftp://a', protocol: v3, timeout: soon}\n  \
-         - {name: a b, url: 'http://u:p@a/', queueSamples: 10}\n  - {name: x, url: 'http://a', retries: 3}\n  \
+        "exprot: 1\nexport:\n  remoteWrite:\n  - {url: 'ftp://a', protocol: v3, timeout: soon, samplesPerRequest: 299, queueSamples: 10000001}\n  \
+         - {name: a b, url: 'http://u:p@a/', queueSamples: 1500}\n  - {name: x, url: 'http://a', retries: 3}\n  \
          - {name: x, url: 'http://a', tls: {keyFile: /nowhere}, headers: {Authorization: z, ' ': z}}\n  \
          - {name: y, url: 'http://a', externalLabels: {pod: a, n: '${NOT_SET}', m: '${POD'}}\n  - 7\n  otlp: {}\n",
     );
@@ -80,6 +80,8 @@ fn all_faults_are_told_together_each_with_its_key() {
         "export.remoteWrite[0].name",
         "export.remoteWrite[0].url",
         "export.remoteWrite[0].timeout",
+        "export.remoteWrite[0].samplesPerRequest",
+        "export.remoteWrite[0].queueSamples",
         "export.remoteWrite[1].name",
         "export.remoteWrite[1].url",
         "export.remoteWrite[1].queueSamples",
