@@ -1,93 +1,50 @@
-//! The messages of remote write, as its two specifications number their fields.
+//! The messages of remote write 2.0, as its specification numbers their fields: every text stands
+//! once in a table, and is named by its place there. A sample and the types are as in 1.0.
 
-/// Version 1.0.
-pub(super) mod v1 {
-    /// `prometheus.WriteRequest`
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(in crate::export) struct WriteRequest {
-        #[prost(message, repeated, tag = "1")]
-        pub(in crate::export) timeseries: Vec<TimeSeries>,
-        #[prost(message, repeated, tag = "3")]
-        pub(in crate::export) metadata: Vec<MetricMetadata>,
-    }
-
-    /// `prometheus.TimeSeries`
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(in crate::export) struct TimeSeries {
-        #[prost(message, repeated, tag = "1")]
-        pub(in crate::export) labels: Vec<Label>,
-        #[prost(message, repeated, tag = "2")]
-        pub(in crate::export) samples: Vec<super::Sample>,
-    }
-
-    /// `prometheus.Label`
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(in crate::export) struct Label {
-        #[prost(string, tag = "1")]
-        pub(in crate::export) name: String,
-        #[prost(string, tag = "2")]
-        pub(in crate::export) value: String,
-    }
-
-    /// `prometheus.MetricMetadata`
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(in crate::export) struct MetricMetadata {
-        #[prost(int32, tag = "1")]
-        pub(in crate::export) kind: i32,
-        #[prost(string, tag = "2")]
-        pub(in crate::export) family: String,
-        #[prost(string, tag = "4")]
-        pub(in crate::export) help: String,
-        #[prost(string, tag = "5")]
-        pub(in crate::export) unit: String,
-    }
-}
-
-/// Version 2.0: every text stands once in a table, and is named by its place there.
-pub(super) mod v2 {
-    /// `io.prometheus.write.v2.Request`
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(in crate::export) struct Request {
-        #[prost(string, repeated, tag = "4")]
-        pub(in crate::export) symbols: Vec<String>,
-        #[prost(message, repeated, tag = "5")]
-        pub(in crate::export) timeseries: Vec<TimeSeries>,
-    }
-
-    /// `io.prometheus.write.v2.TimeSeries`
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(in crate::export) struct TimeSeries {
-        /// Names and values in turn.
-        #[prost(uint32, repeated, tag = "1")]
-        pub(in crate::export) label_refs: Vec<u32>,
-        #[prost(message, repeated, tag = "2")]
-        pub(in crate::export) samples: Vec<super::Sample>,
-        #[prost(message, optional, tag = "5")]
-        pub(in crate::export) metadata: Option<Metadata>,
-    }
-
-    /// `io.prometheus.write.v2.Metadata`
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(in crate::export) struct Metadata {
-        #[prost(int32, tag = "1")]
-        pub(in crate::export) kind: i32,
-        #[prost(uint32, tag = "3")]
-        pub(in crate::export) help_ref: u32,
-        #[prost(uint32, tag = "4")]
-        pub(in crate::export) unit_ref: u32,
-    }
-}
-
-/// One value at one time; the same in both versions.
+/// `io.prometheus.write.v2.Request`
 #[derive(Clone, PartialEq, prost::Message)]
-pub(in crate::export) struct Sample {
-    #[prost(double, tag = "1")]
-    pub(in crate::export) value: f64,
-    #[prost(int64, tag = "2")]
-    pub(in crate::export) timestamp_ms: i64,
+pub(super) struct Request {
+    /// The table; it begins with the empty text.
+    #[prost(string, repeated, tag = "4")]
+    pub(super) symbols: Vec<String>,
+    #[prost(message, repeated, tag = "5")]
+    pub(super) timeseries: Vec<TimeSeries>,
 }
 
-/// `COUNTER`, numbered alike in both versions.
+/// `io.prometheus.write.v2.TimeSeries`
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct TimeSeries {
+    /// Names and values in turn.
+    #[prost(uint32, repeated, tag = "1")]
+    pub(super) label_refs: Vec<u32>,
+    #[prost(message, repeated, tag = "2")]
+    pub(super) samples: Vec<Sample>,
+    #[prost(message, optional, tag = "5")]
+    pub(super) metadata: Option<Metadata>,
+}
+
+/// `io.prometheus.write.v2.Metadata`
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Metadata {
+    /// [`COUNTER`] or [`GAUGE`].
+    #[prost(int32, tag = "1")]
+    pub(super) kind: i32,
+    #[prost(uint32, tag = "3")]
+    pub(super) help_ref: u32,
+    #[prost(uint32, tag = "4")]
+    pub(super) unit_ref: u32,
+}
+
+/// One value at one time.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Sample {
+    #[prost(double, tag = "1")]
+    pub(super) value: f64,
+    #[prost(int64, tag = "2")]
+    pub(super) timestamp_ms: i64,
+}
+
+/// `METRIC_TYPE_COUNTER`
 pub(super) const COUNTER: i32 = 1;
-/// `GAUGE`
+/// `METRIC_TYPE_GAUGE`
 pub(super) const GAUGE: i32 = 2;

@@ -77,9 +77,7 @@ impl RemoteWrite {
 impl Wire for RemoteWrite {
     fn write(&self, batches: &[Batch]) -> Message {
         match self.version {
-            Version::One => {
-                Message { headers: &HEADERS_1, body: compressed(&v1::request(batches, &self.labels).encode_to_vec()) }
-            }
+            Version::One => Message { headers: &HEADERS_1, body: compressed(&v1::request(batches, &self.labels)) },
             Version::Two { .. } => {
                 Message { headers: &HEADERS_2, body: compressed(&v2::request(batches, &self.labels).encode_to_vec()) }
             }

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use http::HeaderMap;
 
-use super::message::v1::WriteRequest;
-use super::message::v2::Request;
+use self::declared::WriteRequest;
+use super::message::Request;
 use super::*;
 use crate::export::world::point;
 
@@ -130,4 +130,47 @@ fn answers_are_judged_as_the_specification_says() {
     let newest = |status| judge(ExportProtocol::RemoteWriteNewest, status);
     assert_eq!([200, 415].map(newest), [Verdict::Rewrite, Verdict::Rewrite]);
     assert_eq!([500, 400].map(newest), [Verdict::Later, Verdict::Refused { taken: 0 }]);
+}
+
+/// Version 1.0, as its specification declares it.
+mod declared {
+    /// `prometheus.WriteRequest`
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(super) struct WriteRequest {
+        #[prost(message, repeated, tag = "1")]
+        pub(super) timeseries: Vec<TimeSeries>,
+        #[prost(message, repeated, tag = "3")]
+        pub(super) metadata: Vec<MetricMetadata>,
+    }
+
+    /// `prometheus.TimeSeries`
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(super) struct TimeSeries {
+        #[prost(message, repeated, tag = "1")]
+        pub(super) labels: Vec<Label>,
+        #[prost(message, repeated, tag = "2")]
+        pub(super) samples: Vec<crate::export::remote_write::message::Sample>,
+    }
+
+    /// `prometheus.Label`
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(super) struct Label {
+        #[prost(string, tag = "1")]
+        pub(super) name: String,
+        #[prost(string, tag = "2")]
+        pub(super) value: String,
+    }
+
+    /// `prometheus.MetricMetadata`
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(super) struct MetricMetadata {
+        #[prost(int32, tag = "1")]
+        pub(super) kind: i32,
+        #[prost(string, tag = "2")]
+        pub(super) family: String,
+        #[prost(string, tag = "4")]
+        pub(super) help: String,
+        #[prost(string, tag = "5")]
+        pub(super) unit: String,
+    }
 }

@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::message::v2::{Metadata, Request, TimeSeries};
-use super::message::{COUNTER, GAUGE};
+use super::message::{COUNTER, GAUGE, Metadata, Request, TimeSeries};
 use super::{samples, series_labels};
 use crate::export::family::Value;
 use crate::export::queue::{Batch, points};
