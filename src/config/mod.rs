@@ -22,6 +22,6 @@ mod tests;
 pub use args::{Cli, Command, ServeArgs};
 pub use fault::{Fault, Faults};
 pub use settings::{
-    AddressKind, ApiGroups, Authentication, Authorization, KubeletTls, KubeletTrust, Scraping, Service, Serving,
-    Settings, Shutdown, Telemetry,
+    AddressKind, ApiGroups, Authentication, Authorization, KubeletTls, KubeletTrust, Otlp, OtlpProtocol, Scraping,
+    Service, Serving, Settings, Shutdown, Telemetry, Traces,
 };

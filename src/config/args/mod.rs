@@ -9,9 +9,11 @@ mod cli;
 mod cluster;
 mod delegation;
 mod kubelet;
+mod otlp;
 mod serving;
 mod shutdown;
 mod telemetry;
+mod traces;
 
 pub use cli::{Cli, Command, ServeArgs};
 pub use cluster::ClusterArgs;
