@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use http::HeaderMap;
+
 /// Everything `serve` needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -169,11 +171,51 @@ pub struct Telemetry {
     pub log_filter: String,
     /// JSON lines instead of text.
     pub log_json: bool,
-    /// Where spans are posted, path included; `None` = no traces.
-    pub otlp_endpoint: Option<String>,
-    /// Share of traces begun by us, in millionths; where a verified caller has begun one, its choice
-    /// stands.
-    pub sampling_rate_per_million: u32,
+    /// `None` = no spans are made.
+    pub traces: Option<Traces>,
+}
+
+/// Which spans are sent, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Traces {
+    /// The collector.
+    pub otlp: Otlp,
+    /// Share of requests that begin a trace of ours, in millionths.
+    pub requests_per_million: u32,
+    /// Share of scrapes that do.
+    pub scrapes_per_million: u32,
+    /// Where the front proxy has decided about a request, its choice stands.
+    pub follows_parent: bool,
+    /// Spans that may wait to be sent; more are dropped.
+    pub queue_spans: usize,
+}
+
+/// Where OTLP goes, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Otlp {
+    /// A URL, whole for HTTP, without a path for gRPC.
+    pub endpoint: String,
+    /// How it is spoken.
+    pub protocol: OtlpProtocol,
+    /// Sent along, as a rule credentials: marked as such.
+    pub headers: HeaderMap,
+    /// PEM of those who may vouch for the collector; `None` = the system's.
+    pub authority_file: Option<PathBuf>,
+    /// PEM files of our certificate and its key.
+    pub client_certificate: Option<(PathBuf, PathBuf)>,
+    /// For one message, from dialling to the last byte of the answer.
+    pub timeout: Duration,
+    /// Whether messages are compressed.
+    pub gzip: bool,
+}
+
+/// The two transports of OTLP that are spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtlpProtocol {
+    /// Protobuf over HTTP.
+    Http,
+    /// Protobuf over gRPC.
+    Grpc,
 }
 
 /// Where usage is sent; nowhere by default.

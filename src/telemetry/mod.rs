@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! event ──log filter──▶ logs ──▶ stderr
-//! span  ──endpoint set?──▶ traces ──batch thread──▶ OTLP/HTTP
+//! span  ──endpoint set?──▶ traces ──batch thread──▶ otlp ──▶ collector
 //! metrics.rs of each room ──register──▶ registry ──▶ /metrics, in OpenMetrics or classic text
 //! /proc ──process──────────────────────────┘
 //! traceparent of callers ──context──▶ parent or link of a span
@@ -15,10 +15,10 @@
 
 mod causes;
 mod classic;
-mod collector_log;
 mod context;
 mod error;
 mod logs;
+pub(crate) mod otlp;
 mod process;
 pub mod registry;
 pub mod traces;

@@ -4,7 +4,7 @@ use prometheus_client::encoding::text;
 use prometheus_client::metrics::info::Info;
 pub use prometheus_client::registry::Registry;
 
-use super::{classic, process};
+use super::{classic, process, traces};
 
 /// What every metric of the rooms begins with.
 const PREFIX: &str = "kube_vitals";
@@ -31,6 +31,7 @@ impl Exposition {
             "The running version; always 1",
             Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
         );
+        traces::Metrics::of_process().register(rooms);
         register(rooms);
         Self { registry }
     }

@@ -10,9 +10,11 @@ mod cluster;
 mod delegation;
 mod file;
 mod kubelet;
+mod otlp;
 mod serving;
 mod shutdown;
 mod telemetry;
+mod traces;
 
 pub use cli::{Cli, Command, ServeArgs};
 pub use cluster::ClusterArgs;
