@@ -259,8 +259,8 @@ pub enum ExportProtocol {
     RemoteWrite1,
     /// Remote write 2.0.
     RemoteWrite2,
-    /// OTLP metrics over HTTP, in protobuf.
-    Otlp,
+    /// OTLP metrics, in protobuf.
+    Otlp(OtlpProtocol),
 }
 
 /// How we say who we are to an engine. Secrets stand in files, which are read anew for each request.

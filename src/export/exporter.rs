@@ -64,7 +64,7 @@ impl Exporter {
 
 fn sender(target: &ExportTarget, metrics: &Metrics, clock: &Clock) -> Result<Sender, Error> {
     let wire: Box<dyn Wire> = match target.protocol {
-        ExportProtocol::Otlp => Box::new(Otlp::new(target.labels.clone())),
+        ExportProtocol::Otlp(protocol) => Box::new(Otlp::new(protocol, target.labels.clone())),
         protocol => Box::new(RemoteWrite::new(protocol, target.labels.clone())),
     };
     Ok(Sender {

@@ -10,14 +10,17 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use http_body_util::BodyExt as _;
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Identity, Response};
 use tokio::io::AsyncReadExt as _;
 
-use crate::config::{Authorize, ExportTarget, HeaderSource, TargetTls};
+use crate::config::{Authorize, ExportProtocol, ExportTarget, HeaderSource, OtlpProtocol, TargetTls};
 use crate::export::Error;
 use crate::export::wire::{Answer, Failed, Message, Transport};
 
+/// What takes metrics, by the name it has in gRPC.
+const GRPC_PATH: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
 /// As much of an answer as is read; the rest is nobody's concern.
 const MAX_ANSWER_BYTES: usize = 4 << 10;
 /// As much of a file with a secret as is read.
@@ -56,13 +59,19 @@ impl Http {
             .pool_max_idle_per_host(1)
             .pool_idle_timeout(IDLE_TIMEOUT);
         let builder = secured(builder, &target.tls, target.url.starts_with("http:"))?;
+        let (builder, url) = match target.protocol {
+            ExportProtocol::Otlp(OtlpProtocol::Grpc) => {
+                (builder.http2_prior_knowledge(), format!("{}{GRPC_PATH}", target.url))
+            }
+            _ => (builder, target.url.clone()),
+        };
         let headers = target.headers.iter().map(|(name, source)| {
             let name = HeaderName::try_from(name).map_err(|_| Error::Header { name: name.clone() })?;
             Ok((name, source.clone()))
         });
         Ok(Self {
             client: builder.build().map_err(Error::Client)?,
-            url: target.url.clone(),
+            url,
             authorize: target.authorize.clone(),
             headers: headers.collect::<Result<_, Error>>()?,
         })
@@ -97,9 +106,9 @@ impl Http {
             let error = Box::new(error.without_url());
             if was_sent { Failed::Unanswered(error) } else { Failed::NotSent(error) }
         })?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        // The status was told; what follows it changes nothing any more.
-        Ok(Answer { status, headers, body: first_bytes(response).await })
+        let (status, mut headers) = (response.status(), response.headers().clone());
+        let body = first_bytes(response, &mut headers).await;
+        Ok(Answer { status, headers, body })
     }
 }
 
@@ -147,12 +156,18 @@ fn sensitive(text: &str) -> Result<HeaderValue, SecretError> {
     Ok(value)
 }
 
-async fn first_bytes(mut response: Response) -> Bytes {
+/// Trailers are headers that come late. What is cut off is short: the status was told, and whoever
+/// needs more misses it.
+async fn first_bytes(response: Response, headers: &mut HeaderMap) -> Bytes {
+    let mut rest = http::Response::from(response).into_body();
     let mut body = BytesMut::new();
     while body.len() < MAX_ANSWER_BYTES
-        && let Ok(Some(chunk)) = response.chunk().await
+        && let Some(Ok(frame)) = rest.frame().await
     {
-        body.extend_from_slice(chunk.get(..MAX_ANSWER_BYTES - body.len()).unwrap_or(&chunk));
+        match frame.into_data() {
+            Ok(data) => body.extend_from_slice(data.get(..MAX_ANSWER_BYTES - body.len()).unwrap_or(&data)),
+            Err(frame) => headers.extend(frame.into_trailers().unwrap_or_default()),
+        }
     }
     body.freeze()
 }

@@ -100,9 +100,9 @@ impl Sender {
                 tracing::info!(name = self.name, "the engine does not understand remote write 2.0; 1.0 from now on");
                 Attempt::Rewrite
             }
-            Verdict::Later => {
+            Verdict::Later(told) => {
                 self.failing(&said());
-                Attempt::Again(retry_after(&answer.headers, self.clock.now()))
+                Attempt::Again(told.or_else(|| retry_after(&answer.headers, self.clock.now())))
             }
             Verdict::Refused { taken } => {
                 self.failing(&said());

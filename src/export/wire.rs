@@ -1,5 +1,7 @@
 //! What a sender needs of a protocol, and of the way to an engine.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{HeaderMap, StatusCode};
@@ -34,6 +36,7 @@ pub(super) struct Message {
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
+    /// Trailers included.
     pub(super) headers: HeaderMap,
     /// Its first bytes.
     pub(super) body: Bytes,
@@ -46,8 +49,8 @@ pub(super) enum Verdict {
     Taken(Share),
     /// The engine does not want it, but for so much as it says; again would be no better.
     Refused { taken: usize },
-    /// The engine took nothing, and may take it later.
-    Later,
+    /// The engine took nothing, and may take it later: after this, if it says when.
+    Later(Option<Duration>),
     /// The engine took nothing, since it does not understand; it is to be written anew.
     Rewrite,
 }

@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue, Uri};
 
 use super::section::Section;
 use crate::config::fault::Faults;
-use crate::config::settings::{Authorize, Export, ExportProtocol, ExportTarget, HeaderSource, TargetTls};
+use crate::config::settings::{Authorize, Export, ExportProtocol, ExportTarget, HeaderSource, OtlpProtocol, TargetTls};
 use crate::config::value::{plain, positive_duration};
 
 /// Long enough for a busy store on another continent, short enough that the next batch is not late.
@@ -62,9 +62,16 @@ fn remote_write(entry: &mut Section, faults: &mut Faults) -> Option<(ExportProto
     Some((protocol, "externalLabels"))
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "one of two readers of one type")]
-fn otlp(_entry: &mut Section, _faults: &mut Faults) -> Option<(ExportProtocol, &'static str)> {
-    Some((ExportProtocol::Otlp, "resourceAttributes"))
+fn otlp(entry: &mut Section, faults: &mut Faults) -> Option<(ExportProtocol, &'static str)> {
+    let protocol = match entry.text("protocol", faults).as_deref() {
+        None | Some("http/protobuf") => OtlpProtocol::Http,
+        Some("grpc") => OtlpProtocol::Grpc,
+        Some(other) => {
+            entry.fault("protocol", &format!("{other:?} is neither http/protobuf nor grpc"), faults);
+            return None;
+        }
+    };
+    Some((ExportProtocol::Otlp(protocol), "resourceAttributes"))
 }
 
 fn target(
@@ -74,7 +81,8 @@ fn target(
     variable: &impl Fn(&str) -> Option<String>,
     faults: &mut Faults,
 ) -> Option<ExportTarget> {
-    let url = entry.required("url", faults, url);
+    let is_grpc = matches!(protocol, Some((ExportProtocol::Otlp(OtlpProtocol::Grpc), _)));
+    let url = entry.required("url", faults, |text| if is_grpc { base_url(text) } else { url(text) });
     let is_plain = url.as_ref().is_some_and(|url| url.starts_with("http:"));
     let authorize = authorize(&mut entry, faults);
     let headers = headers(&mut entry, faults);
@@ -179,6 +187,16 @@ fn url(text: &str) -> Result<String, String> {
         (Some("http" | "https"), Some(_)) => Ok(text.to_owned()),
         _ => Err(format!("{text:?} must begin with http:// or https://")),
     }
+}
+
+/// gRPC has paths of its own.
+fn base_url(text: &str) -> Result<String, String> {
+    let typed = url(text)?;
+    let uri: Uri = typed.parse().map_err(|error| format!("{text:?} is no URL: {error}"))?;
+    if uri.path() == "/" && uri.query().is_none() {
+        return Ok(typed.trim_end_matches('/').to_owned());
+    }
+    Err("must have no path: the protocol is grpc".to_owned())
 }
 
 /// A file that can be read now.

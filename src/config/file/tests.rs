@@ -1,6 +1,6 @@
 use std::io::Write as _;
 
-use super::super::settings::{Authorize, ExportProtocol, HeaderSource};
+use super::super::settings::{Authorize, ExportProtocol, HeaderSource, OtlpProtocol};
 use super::*;
 
 fn read_text(text: &str) -> (Option<Export>, Vec<String>) {
@@ -34,6 +34,17 @@ fn a_target_is_a_name_and_a_url() {
 }
 
 #[test]
+fn grpc_has_paths_of_its_own() {
+    let read = targets("export: {otlp: [{name: otel, url: 'http://otel:4317/', protocol: grpc}]}");
+    assert_eq!((read[0].protocol, &*read[0].url), (ExportProtocol::Otlp(OtlpProtocol::Grpc), "http://otel:4317"));
+    let (_, faults) = read_text(
+        "export: {otlp: [{name: a, url: 'http://a/v1', protocol: grpc}, {name: b, url: 'http://b', protocol: json}]}",
+    );
+    let places: Vec<_> = faults.iter().map(|fault| fault.split(": ").next().unwrap()).collect();
+    assert_eq!(places, ["export.otlp[0].url", "export.otlp[1].protocol"]);
+}
+
+#[test]
 fn everything_can_be_said_of_a_target() {
     let mut secret = tempfile::NamedTempFile::new().unwrap();
     secret.write_all(b"secret").unwrap();
@@ -59,7 +70,7 @@ fn everything_can_be_said_of_a_target() {
     assert_eq!((mimir.timeout.as_secs(), mimir.samples_per_request, mimir.queue_samples), (3, 500, 1000));
     let label = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     assert_eq!(mimir.labels, [label("cluster", "a-kube-vitals-0-b"), label("replica", "kube-vitals-0")]);
-    assert_eq!(otel.protocol, ExportProtocol::Otlp);
+    assert_eq!(otel.protocol, ExportProtocol::Otlp(OtlpProtocol::Http));
     assert_eq!(otel.authorize, Some(Authorize::Basic { username: "u".to_owned(), password_file: path.to_owned() }));
     assert_eq!(otel.labels, [label("k8s.cluster.name", "prod")]);
 }

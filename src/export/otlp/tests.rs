@@ -15,7 +15,8 @@ use crate::export::world::{at, point};
 
 fn written(points: Vec<Point>) -> Vec<ResourceMetrics> {
     let attributes = [("k8s.cluster.name", "prod"), ("k8s.node.name", "not this one")];
-    let otlp = Otlp::new(attributes.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+    let otlp =
+        Otlp::new(OtlpProtocol::Http, attributes.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
     let message = otlp.write(&[Batch::new(points)]);
     assert_eq!(message.headers, HEADERS);
     let mut body = Vec::new();
@@ -115,7 +116,7 @@ fn answers_are_judged_as_the_specification_says() {
     let judge = |status: u16, body: Vec<u8>| {
         let answer =
             Answer { status: StatusCode::from_u16(status).unwrap(), headers: HeaderMap::new(), body: body.into() };
-        Otlp::new(vec![]).judge(&answer)
+        Otlp::new(OtlpProtocol::Http, vec![]).judge(&answer)
     };
     let partial = ExportMetricsPartialSuccess { rejected_data_points: 2, error_message: "old".to_owned() };
     let told = ExportMetricsServiceResponse { partial_success: Some(partial) }.encode_to_vec();
@@ -123,10 +124,92 @@ fn answers_are_judged_as_the_specification_says() {
     assert_eq!(judge(200, vec![]), Verdict::Taken(Share::All));
     assert_eq!(judge(200, b"<html>".to_vec()), Verdict::Taken(Share::All));
     for status in [429, 502, 503, 504] {
-        assert_eq!(judge(status, vec![]), Verdict::Later, "{status}");
+        assert_eq!(judge(status, vec![]), Verdict::Later(None), "{status}");
     }
     for status in [302, 400, 401, 404, 500] {
         assert_eq!(judge(status, vec![]), Verdict::Refused { taken: 0 }, "{status}");
     }
     assert_eq!(Share::AllBut(5).of(3), 0);
+}
+
+mod over_grpc {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
+        MetricsService, MetricsServiceServer,
+    };
+    use parking_lot::Mutex;
+    use tokio::net::TcpListener;
+    use tokio_stream::wrappers::TcpListenerStream;
+    use tonic::codec::CompressionEncoding;
+    use tonic::{Code, Request, Response, Status};
+
+    use super::*;
+    use crate::config::{ExportProtocol, ExportTarget, TargetTls};
+    use crate::export::http::Http;
+    use crate::export::wire::Transport as _;
+
+    /// Keeps how many resources came in, and answers so.
+    struct Collector {
+        resources: Arc<Mutex<Vec<usize>>>,
+        answer: Result<i64, Code>,
+    }
+
+    #[tonic::async_trait]
+    impl MetricsService for Collector {
+        async fn export(
+            &self,
+            request: Request<ExportMetricsServiceRequest>,
+        ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
+            self.resources.lock().push(request.into_inner().resource_metrics.len());
+            let rejected_data_points = self.answer.map_err(|code| Status::new(code, "told why"))?;
+            let partial = ExportMetricsPartialSuccess { rejected_data_points, error_message: String::new() };
+            Ok(Response::new(ExportMetricsServiceResponse { partial_success: Some(partial) }))
+        }
+    }
+
+    /// What becomes of two points; and what a collector that answers so has seen.
+    async fn sent(answer: Result<i64, Code>) -> (Verdict, Vec<usize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = ExportTarget {
+            name: "t".to_owned(),
+            url: format!("http://{}", listener.local_addr().unwrap()),
+            protocol: ExportProtocol::Otlp(OtlpProtocol::Grpc),
+            authorize: None,
+            headers: vec![],
+            tls: TargetTls::default(),
+            timeout: Duration::from_secs(10),
+            samples_per_request: 1,
+            queue_samples: 1,
+            labels: vec![],
+        };
+        let resources = Arc::default();
+        let collector = Collector { resources: Arc::clone(&resources), answer };
+        let service = MetricsServiceServer::new(collector).accept_compressed(CompressionEncoding::Gzip);
+        let serving = tonic::transport::Server::builder().add_service(service);
+        let serving = tokio::spawn(serving.serve_with_incoming(TcpListenerStream::new(listener)));
+        let mut otlp = Otlp::new(OtlpProtocol::Grpc, vec![]);
+        let message = otlp.write(&[Batch::new(vec![point("n", 10, false), point("n/a", 10, false)])]);
+        let answer = Http::new(&target).unwrap().post(&message).await.unwrap();
+        serving.abort();
+        let seen = resources.lock().clone();
+        (otlp.judge(&answer), seen)
+    }
+
+    #[tokio::test]
+    async fn a_collector_takes_it_and_tells_what_it_refused() {
+        assert_eq!(sent(Ok(0)).await, (Verdict::Taken(Share::All), vec![2]));
+        assert_eq!(sent(Ok(3)).await, (Verdict::Taken(Share::AllBut(3)), vec![2]));
+    }
+
+    #[tokio::test]
+    async fn what_may_pass_is_tried_again_and_the_rest_is_not() {
+        for code in [Code::Unavailable, Code::Aborted, Code::DeadlineExceeded] {
+            assert_eq!(sent(Err(code)).await.0, Verdict::Later(None), "{code}");
+        }
+        for code in [Code::InvalidArgument, Code::Unauthenticated, Code::Unimplemented, Code::ResourceExhausted] {
+            assert_eq!(sent(Err(code)).await.0, Verdict::Refused { taken: 0 }, "{code}");
+        }
+    }
 }

@@ -57,7 +57,7 @@ impl RemoteWrite {
         let version = match protocol {
             ExportProtocol::RemoteWriteNewest => Version::Two { or_one: true },
             ExportProtocol::RemoteWrite2 => Version::Two { or_one: false },
-            ExportProtocol::RemoteWrite1 | ExportProtocol::Otlp => Version::One,
+            ExportProtocol::RemoteWrite1 | ExportProtocol::Otlp(_) => Version::One,
         };
         Self { version, labels }
     }
@@ -91,8 +91,8 @@ impl Wire for RemoteWrite {
             status if status.is_success() && is_two && written.is_none() => self.fall_back(),
             status if status.is_success() => Verdict::Taken(written.filter(|_| is_two).map_or(Share::All, Share::Only)),
             StatusCode::UNSUPPORTED_MEDIA_TYPE => self.fall_back(),
-            StatusCode::TOO_MANY_REQUESTS => Verdict::Later,
-            status if status.is_server_error() => Verdict::Later,
+            StatusCode::TOO_MANY_REQUESTS => Verdict::Later(None),
+            status if status.is_server_error() => Verdict::Later(None),
             _ => Verdict::Refused { taken: written.filter(|_| is_two).unwrap_or(0) },
         }
     }

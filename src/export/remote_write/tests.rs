@@ -123,13 +123,13 @@ fn answers_are_judged_as_the_specification_says() {
     };
     let one = |status| judge(ExportProtocol::RemoteWrite1, status);
     assert_eq!(one(204), Verdict::Taken(Share::All));
-    assert_eq!([429, 500, 503].map(one), [Verdict::Later, Verdict::Later, Verdict::Later]);
+    assert_eq!([429, 500, 503].map(one), [Verdict::Later(None), Verdict::Later(None), Verdict::Later(None)]);
     for status in [301, 400, 401, 413, 415] {
         assert_eq!(one(status), Verdict::Refused { taken: 0 }, "{status}");
     }
     let newest = |status| judge(ExportProtocol::RemoteWriteNewest, status);
     assert_eq!([200, 415].map(newest), [Verdict::Rewrite, Verdict::Rewrite]);
-    assert_eq!([500, 400].map(newest), [Verdict::Later, Verdict::Refused { taken: 0 }]);
+    assert_eq!([500, 400].map(newest), [Verdict::Later(None), Verdict::Refused { taken: 0 }]);
 }
 
 /// Version 1.0, as its specification declares it.

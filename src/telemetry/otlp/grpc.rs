@@ -16,7 +16,7 @@ const RESOURCE_EXHAUSTED: u32 = 8;
 const PASSING: [u32; 6] = [1, 4, 10, 11, 14, 15];
 
 /// `message` behind its prefix: whether it is compressed, and its length.
-pub(super) fn frame(message: &[u8], is_compressed: bool) -> Bytes {
+pub(crate) fn frame(message: &[u8], is_compressed: bool) -> Bytes {
     let mut frame = BytesMut::with_capacity(5 + message.len());
     frame.put_u8(is_compressed.into());
     // No batch comes near 4 GiB.
@@ -26,7 +26,7 @@ pub(super) fn frame(message: &[u8], is_compressed: bool) -> Bytes {
 }
 
 /// The message in a frame. We take no compression, so there is none; what is no frame holds none.
-pub(super) fn message_of(mut frame: Bytes) -> Bytes {
+pub(crate) fn message_of(mut frame: Bytes) -> Bytes {
     if frame.len() < 5 {
         return Bytes::new();
     }
@@ -36,7 +36,7 @@ pub(super) fn message_of(mut frame: Bytes) -> Bytes {
 
 /// What became of a call. The status is in the trailers, or in the head of an answer without a
 /// body.
-pub(super) fn judge(code: StatusCode, head: &HeaderMap, trailers: Option<&HeaderMap>) -> Result<(), PostError> {
+pub(crate) fn judge(code: StatusCode, head: &HeaderMap, trailers: Option<&HeaderMap>) -> Result<(), PostError> {
     let told = trailers.filter(|trailers| trailers.contains_key("grpc-status")).unwrap_or(head);
     let text = |name: &str| told.get(name).and_then(|value| value.to_str().ok());
     let Some(status) = text("grpc-status").and_then(|status| status.parse::<u32>().ok()) else {

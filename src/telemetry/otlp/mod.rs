@@ -11,7 +11,7 @@
 
 mod client;
 mod error;
-mod grpc;
+pub(crate) mod grpc;
 
 pub(crate) use client::{Client, Service};
 pub(crate) use error::PostError;
