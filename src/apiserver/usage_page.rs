@@ -25,9 +25,10 @@ pub(crate) async fn usage_page(State(content): State<Arc<Content>>, request: Req
     let in_flight = request.extensions().get::<InFlight>().cloned();
     let in_flight = in_flight.ok_or_else(|| Status::internal("the request came past the filters", None))?;
     let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
-    let (content_type, format) = match prefers_open_metrics(accept.unwrap_or_default()) {
-        true => (OPEN_METRICS, Format::OpenMetrics),
-        false => (CLASSIC, Format::Classic),
+    let (content_type, format) = if prefers_open_metrics(accept.unwrap_or_default()) {
+        (OPEN_METRICS, Format::OpenMetrics)
+    } else {
+        (CLASSIC, Format::Classic)
     };
     let moment = content.moments().current();
     let (world, max_sample_age) =

@@ -86,6 +86,14 @@ struct Door {
     metrics: ListenerMetrics,
 }
 
+/// What registers metrics of its own, and those of the rooms that come later.
+struct Rooms {
+    door: DoorMetrics,
+    cluster: cluster::Metrics,
+    scraper: Scraper,
+    exporter: Option<Exporter>,
+}
+
 /// The metrics of the rooms that the door is built from.
 struct DoorMetrics {
     listener: ListenerMetrics,
@@ -122,19 +130,12 @@ impl App {
             .with_context(|| format!("cannot bind {}:{}", settings.serving.address, settings.serving.port))?;
         let config = kubernetes::config(settings.kubeconfig.as_deref()).await?;
         let client = kubernetes::client(config.clone())?;
-        let Memory { cluster, store, moments } = Memory::empty(&settings, &clock);
-        let (mut metrics, mut scraper, mut exporter) = (None, None, None);
-        let exposition = Exposition::new(|registry| {
-            metrics = Some((DoorMetrics::register(registry), cluster::Metrics::register(registry)));
-            scraper = Some(KubeletAccess::from_config(&config).and_then(|access| {
-                let (cluster, store, clock) = (Arc::clone(&cluster), Arc::clone(&store), clock.clone());
-                Scraper::build(&settings.scraping, settings.max_sample_age, access, cluster, store, clock, registry)
-            }));
-            let world = (Arc::clone(&cluster), Arc::clone(&store));
-            exporter = Some(Exporter::build(&settings.export, settings.max_sample_age, world, &clock, registry));
-        });
-        let ((metrics, cluster_metrics), scraper) = metrics.zip(scraper).context("the registry was not filled")?;
-        let exporter = exporter.context("the registry was not filled")?.context("export, in the file of --config")?;
+        let memory = Memory::empty(&settings, &clock);
+        let mut rooms = None;
+        let exposition =
+            Exposition::new(|registry| rooms = Some(Rooms::build(&settings, &memory, &config, &clock, registry)));
+        let rooms = rooms.context("the registry was not filled")??;
+        let Memory { cluster, moments, .. } = memory;
         let readiness = Readiness::default();
         let heartbeat = Heartbeat::new(clock.clone());
         let closing = CancellationToken::new();
@@ -153,17 +154,17 @@ impl App {
         Ok(Self {
             address: listener.local_addr()?,
             node_selector,
-            door: Door::build(listener, serving, api, &settings, &trust, (&client, clock), metrics).await?,
+            door: Door::build(listener, serving, api, &settings, &trust, (&client, clock), rooms.door).await?,
             shutdown: settings.shutdown,
-            scraper: scraper?,
-            exporter,
+            scraper: rooms.scraper,
+            exporter: rooms.exporter,
             readiness,
             heartbeat,
             client,
             cluster,
             moments,
             closing,
-            cluster_metrics,
+            cluster_metrics: rooms.cluster,
             trust,
             certificates,
         })
@@ -235,6 +236,25 @@ impl Memory {
         let (resolution, max_sample_age) = (settings.scraping.resolution, settings.max_sample_age);
         let moments = Moments::new(world, clock.clone(), (revisions, tag), resolution, max_sample_age);
         Self { cluster, store, moments: Arc::new(moments) }
+    }
+}
+
+impl Rooms {
+    fn build(
+        settings: &Settings,
+        memory: &Memory,
+        config: &kube::Config,
+        clock: &Clock,
+        registry: &mut Registry,
+    ) -> anyhow::Result<Self> {
+        let (door, metrics) = (DoorMetrics::register(registry), cluster::Metrics::register(registry));
+        let (max_sample_age, access) = (settings.max_sample_age, KubeletAccess::from_config(config)?);
+        let (cluster, store) = (Arc::clone(&memory.cluster), Arc::clone(&memory.store));
+        let scraper =
+            Scraper::build(&settings.scraping, max_sample_age, access, cluster, store, clock.clone(), registry)?;
+        let world = (Arc::clone(&memory.cluster), Arc::clone(&memory.store));
+        let exporter = Exporter::build(&settings.export, max_sample_age, world, clock, registry);
+        Ok(Self { door, cluster: metrics, scraper, exporter: exporter.context("export, in the file of --config")? })
     }
 }
 

@@ -1,6 +1,7 @@
 //! The families that Prometheus and its kin see, and the labels of their series.
 
 use crate::export::point::{Kind, Level, Subject};
+use crate::usage::ContainerName;
 
 /// One family.
 #[derive(Clone, Copy, Debug)]
@@ -105,10 +106,10 @@ impl Value {
 }
 
 /// The labels of a subject's series, sorted by name.
-pub(super) fn labels(subject: &Subject) -> impl Iterator<Item = (&'static str, &str)> {
+pub(super) fn labels(subject: &Subject) -> impl Iterator<Item = (&str, &str)> {
     let pod = subject.pod.as_ref();
     [
-        ("container", subject.container.as_ref().map(|name| name.as_str())),
+        ("container", subject.container.as_ref().map(ContainerName::as_str)),
         ("namespace", pod.map(|pod| &*pod.namespace)),
         ("node", Some(subject.node.as_str())),
         ("pod", pod.map(|pod| &*pod.name)),

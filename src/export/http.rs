@@ -26,7 +26,7 @@ const MAX_ANSWER_BYTES: usize = 4 << 10;
 /// As much of a file with a secret as is read.
 const MAX_SECRET_BYTES: usize = 64 << 10;
 /// Batches come every few seconds; a connection that nobody closed in this time is worth keeping.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// One engine's address, and how it is asked.
 #[derive(Debug)]

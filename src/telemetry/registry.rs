@@ -42,9 +42,10 @@ impl Exposition {
         let mut metrics = String::new();
         // Writing to a String cannot fail; a collector that does leaves the rest in place.
         let _complete = text::encode(&mut metrics, &self.registry);
-        match prefers_open_metrics(accept.unwrap_or_default()) {
-            true => (OPEN_METRICS, metrics),
-            false => (CLASSIC, classic::from_open_metrics(&metrics)),
+        if prefers_open_metrics(accept.unwrap_or_default()) {
+            (OPEN_METRICS, metrics)
+        } else {
+            (CLASSIC, classic::from_open_metrics(&metrics))
         }
     }
 }

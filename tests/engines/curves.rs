@@ -63,9 +63,10 @@ pub(crate) fn compare(world: &World, all: &AllSeries, precision: Precision) -> R
                 }
                 _ => Err("what is it?".to_owned()),
             };
-            match is_exact.map_err(|error| format!("{}: {error}", told()))? {
-                true => compared.exact += 1,
-                false => compared.ranged += 1,
+            if is_exact.map_err(|error| format!("{}: {error}", told()))? {
+                compared.exact += 1;
+            } else {
+                compared.ranged += 1;
             }
         }
     }
@@ -177,11 +178,7 @@ impl Curve<'_> {
 
     fn memory(&self, number: f64) -> Exact {
         let expected = self.load.memory(self.time.since(self.start));
-        if (number as u64).abs_diff(expected) <= self.precision.of(expected) / 2 {
-            Ok(true)
-        } else {
-            Err(format!("should be {expected} bytes"))
-        }
+        if number as u64 == expected { Ok(true) } else { Err(format!("should be {expected} bytes")) }
     }
 
     fn rate(&self, number: f64, earlier: &[i64], kubelet: impl Fn(u64) -> bool) -> Exact {
@@ -193,7 +190,7 @@ impl Curve<'_> {
         };
         let from_sample = earlier.iter().filter(|at| **at >= self.start.0).any(|at| {
             let window = self.time.since(UnixMillis(*at));
-            within(window, self.load.mean_rate(end - window, end))
+            within(window, self.load.mean_rate(end.saturating_sub(window), end))
         });
         // The start is told as a float of seconds, and may be off by a millisecond.
         let from_start = [-1, 0, 1].into_iter().any(|off: i64| {
@@ -204,7 +201,7 @@ impl Curve<'_> {
             return Ok(true);
         }
         let first = end.saturating_sub(LONGEST_WINDOW);
-        let steps = (0..=600).map(|step| self.load.rate(first + (end - first) * step / 600));
+        let steps = (0..=600).map(|step| self.load.rate(first + end.saturating_sub(first) * step / 600));
         let (low, high) = steps.fold((u64::MAX, 0), |(low, high), rate| (low.min(rate), high.max(rate)));
         // The curve may peak between two steps.
         let slack = high / 10_000 + 1;

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::runtime::Builder;
 
 use crate::series::{AllSeries, of_labels};
 use crate::support::process::{Process, eventually};
@@ -109,15 +110,16 @@ impl Engine {
     }
 }
 
-/// On a thread of its own: a blocking client may not be made where a runtime runs.
+/// On a thread of its own, since who asks may stand in a runtime already.
 fn blocking_get(url: &str) -> Result<String, String> {
     let url = url.to_owned();
-    let ask = move || {
-        let client = reqwest::blocking::Client::builder().no_proxy().tls_certs_only([]).build().map_err(text)?;
-        let answer = client.get(url).send().and_then(reqwest::blocking::Response::error_for_status).map_err(text)?;
-        answer.text().map_err(text)
+    let ask = async move {
+        let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().map_err(text)?;
+        let answer = client.get(url).send().await.and_then(reqwest::Response::error_for_status).map_err(text)?;
+        answer.text().await.map_err(text)
     };
-    std::thread::spawn(ask).join().map_err(|_| "the client broke".to_owned())?
+    let wait = || Builder::new_current_thread().enable_all().build().map_err(text)?.block_on(ask);
+    std::thread::spawn(wait).join().map_err(|_| "the client broke".to_owned())?
 }
 
 fn labels(metric: &Value) -> Result<BTreeMap<String, String>, String> {

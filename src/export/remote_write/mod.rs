@@ -118,7 +118,7 @@ fn series_labels<'a>(
 ) -> Vec<(&'a str, &'a str)> {
     let external = external.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let mut all: Vec<(&'a str, &'a str)> = vec![("__name__", family.name)];
-    all.extend(labels(&point.subject).map(|(name, value)| (name, value)));
+    all.extend(labels(&point.subject));
     all.extend(external);
     all.sort_unstable();
     all

@@ -35,7 +35,7 @@ impl Transport for Engine {
 #[expect(clippy::unnecessary_wraps, reason = "what a transport returns")]
 fn answer(status: u16, headers: &[(&'static str, &str)]) -> Result<Answer, Failed> {
     let headers = headers.iter().map(|(name, value)| ((*name).parse().unwrap(), value.parse().unwrap()));
-    let headers = HeaderMap::from_iter(headers);
+    let headers: HeaderMap = headers.collect();
     Ok(Answer { status: StatusCode::from_u16(status).unwrap(), headers, body: Bytes::from_static(b"told why") })
 }
 
