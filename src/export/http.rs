@@ -52,6 +52,8 @@ impl Http {
     pub(super) fn new(target: &ExportTarget) -> Result<Self, Error> {
         let builder = Client::builder()
             .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+            // Nothing is followed and no proxy asked: what leaves here may hold credentials.
+            .no_proxy()
             .redirect(Policy::none())
             // Within the time of the request, so that what was never sent is told from what was.
             .connect_timeout(target.timeout / 2)

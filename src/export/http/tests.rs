@@ -6,7 +6,13 @@ use axum::Router;
 use axum::extract::Request;
 use axum::routing::post;
 use parking_lot::Mutex;
+use rcgen::{CertifiedKey, KeyPair};
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 use super::*;
 use crate::config::ExportProtocol;
@@ -137,4 +143,57 @@ fn files_that_are_no_certificates_are_refused_at_the_start() {
     assert!(matches!(identity, Err(Error::Pem { wanted: "certificate and key", .. })), "{identity:?}");
     let missing = with(TargetTls { authority: Some("/nowhere".into()), identity: None });
     assert!(matches!(missing, Err(Error::Read { .. })), "{missing:?}");
+}
+
+/// An engine over TLS that wants to know who comes; answers everybody who may with 204.
+async fn secured_engine(ours: &CertifiedKey<KeyPair>, theirs: &CertifiedKey<KeyPair>) -> SocketAddr {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut roots = RootCertStore::empty();
+    roots.add(theirs.cert.der().clone()).unwrap();
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::clone(&provider)).build().unwrap();
+    let key = PrivatePkcs8KeyDer::from(ours.signing_key.serialize_der());
+    let tls = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(vec![ours.cert.der().clone()], key.into())
+        .unwrap();
+    let (listener, address) = listen().await;
+    let acceptor = TlsAcceptor::from(Arc::new(tls));
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            let mut request = vec![0; 4096];
+            let _ = stream.read(&mut request).await;
+            let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await;
+            let _ = stream.shutdown().await;
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn an_engine_is_verified_and_sees_our_certificate() {
+    let [ours, theirs] = [(); 2].map(|()| rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap());
+    let address = secured_engine(&ours, &theirs).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let authority = Some(file("ca.pem", ours.cert.pem()));
+    let other = Some(file("other.pem", theirs.cert.pem()));
+    let identity = Some((file("cert.pem", theirs.cert.pem()), file("key.pem", theirs.signing_key.serialize_pem())));
+    let post = async |tls: TargetTls| {
+        let target = ExportTarget { tls, timeout: Duration::from_secs(5), ..target(format!("https://{address}/in")) };
+        Http::new(&target).unwrap().post(&MESSAGE).await
+    };
+    let taken = post(TargetTls { authority: authority.clone(), identity: identity.clone() }).await;
+    assert_eq!(taken.unwrap().status.as_u16(), 204);
+    let stranger = post(TargetTls { authority: other, identity }).await;
+    assert!(matches!(stranger, Err(Failed::NotSent(_))), "{stranger:?}");
+    let nobody = post(TargetTls { authority, identity: None }).await;
+    assert!(nobody.is_err(), "{nobody:?}");
 }

@@ -107,3 +107,9 @@ fn a_container_that_is_not_in_the_pods_spec_is_not_told() {
     world.scrape("n", 10, &["a/init", "a/x"]);
     assert_eq!(told(&world.look(&mut Ledger::default())), ["n@10", "n/a/x@10"]);
 }
+
+#[test]
+fn what_is_remembered_and_what_waits_is_as_small_as_documented() {
+    assert!(size_of::<Entry>() <= 112, "{}", size_of::<Entry>());
+    assert!(size_of::<Point>() <= 160, "three samples of a container, two of a pod: {}", size_of::<Point>());
+}
