@@ -39,6 +39,7 @@ mod resources;
 mod router;
 mod status;
 mod targets;
+mod usage_page;
 mod version;
 
 pub use content::Api;

@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! event ──log filter──▶ logs ──▶ stderr
-//! span  ──endpoint set?──▶ traces ──batch thread──▶ OTLP/HTTP
+//! span  ──endpoint set?──▶ traces ──batch thread──▶ otlp ──▶ collector
 //! metrics.rs of each room ──register──▶ registry ──▶ /metrics, in OpenMetrics or classic text
 //! /proc ──process──────────────────────────┤
 //! tokio ──runtime──────────────────────────┘
@@ -16,12 +16,12 @@
 
 mod causes;
 mod classic;
-mod collector_log;
 mod context;
 mod error;
 pub(crate) mod exemplar;
 pub(crate) mod expiry;
 mod logs;
+pub(crate) mod otlp;
 mod process;
 pub(crate) mod readings;
 pub mod registry;

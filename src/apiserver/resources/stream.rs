@@ -33,7 +33,7 @@ pub(super) const CHUNK_CAPACITY_BYTES: usize = CHUNK_BYTES + (8 << 10);
 const PRETTY_LIMIT_BYTES: usize = 1 << 20;
 
 /// Something that writes a document, some of it at a time.
-pub(super) trait Turns: Send + 'static {
+pub(crate) trait Turns: Send + 'static {
     /// Writes on, for well under a millisecond. Returns whether there is more.
     fn turn(&mut self) -> bool;
 
@@ -42,18 +42,18 @@ pub(super) trait Turns: Send + 'static {
 }
 
 /// A document on its way out.
-pub(super) struct Stream<T> {
+pub(crate) struct Stream<T> {
     turns: T,
     has_more: bool,
 }
 
 impl<T: Turns> Stream<T> {
-    pub(super) fn new(turns: T) -> Self {
+    pub(crate) fn new(turns: T) -> Self {
         Self { turns, has_more: true }
     }
 
     /// The answer; `in_flight` is held until the last byte is made.
-    pub(super) async fn answer(mut self, content_type: &'static str, pretty: bool, in_flight: InFlight) -> Response {
+    pub(crate) async fn answer(mut self, content_type: &'static str, pretty: bool, in_flight: InFlight) -> Response {
         let mut first = self.chunk().await;
         if pretty {
             let mut document = first.to_vec();

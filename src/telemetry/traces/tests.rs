@@ -13,6 +13,7 @@ use tracing::{info_span, subscriber};
 use tracing_subscriber::layer::SubscriberExt;
 
 use super::*;
+use crate::config::{Otlp, OtlpProtocol};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
@@ -32,8 +33,22 @@ async fn collector() -> (String, Arc<Mutex<Vec<ExportTraceServiceRequest>>>) {
     (endpoint, received)
 }
 
-fn settings(endpoint: Option<String>, sampling_rate_per_million: u32) -> Telemetry {
-    Telemetry { log_filter: "info".to_owned(), log_json: false, otlp_endpoint: endpoint, sampling_rate_per_million }
+fn settings(endpoint: String, per_million: u32) -> Traces {
+    Traces {
+        otlp: Otlp {
+            endpoint,
+            protocol: OtlpProtocol::Http,
+            headers: HeaderMap::new(),
+            authority_file: None,
+            client_certificate: None,
+            timeout: Duration::from_secs(10),
+            gzip: false,
+        },
+        requests_per_million: per_million,
+        scrapes_per_million: per_million,
+        follows_parent: true,
+        queue_spans: 2048,
+    }
 }
 
 fn caller(sampled: bool) -> HeaderMap {
@@ -47,7 +62,7 @@ fn caller(sampled: bool) -> HeaderMap {
 /// The spans that arrive at a collector when `work` makes them.
 async fn sent(sampling_rate_per_million: u32, work: impl FnOnce()) -> Vec<Sent> {
     let (endpoint, received) = collector().await;
-    let (layer, guard) = build(&settings(Some(endpoint), sampling_rate_per_million)).unwrap();
+    let (layer, guard) = build(Some(&settings(endpoint, sampling_rate_per_million)), &Metrics::default()).unwrap();
     subscriber::with_default(tracing_subscriber::registry().with(layer), work);
     guard.shutdown().await;
     let received = std::mem::take(&mut *received.lock());
@@ -133,14 +148,15 @@ async fn other_crates_spans_and_details_are_not_sent() {
 #[tokio::test]
 async fn a_collector_that_is_away_does_not_hold_up_the_end() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let (layer, guard) = build(&settings(Some(format!("http://{closed}/v1/traces")), 1_000_000)).unwrap();
+    let (layer, guard) =
+        build(Some(&settings(format!("http://{closed}/v1/traces"), 1_000_000)), &Metrics::default()).unwrap();
     subscriber::with_default(tracing_subscriber::registry().with(layer), || info_span!("answer").in_scope(|| {}));
     tokio::time::timeout(FLUSH_TIMEOUT * 2, guard.shutdown()).await.unwrap();
 }
 
 #[tokio::test]
 async fn without_an_endpoint_nothing_is_collected() {
-    let (layer, guard) = build(&settings(None, 1_000_000)).unwrap();
+    let (layer, guard) = build(None, &Metrics::default()).unwrap();
     subscriber::with_default(tracing_subscriber::registry().with(layer), || {
         let span = info_span!("answer");
         adopt_parent(&span, &caller(true));
