@@ -4,8 +4,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
+use http::Request;
+use kube::client::{Body, ClientBuilder};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+use tower::util::MapRequestLayer;
+use tracing::Span;
+
+use crate::telemetry::traces;
 
 /// A dial that takes longer fails; what is asked then has limits of its own.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -32,7 +38,22 @@ pub(super) async fn config(kubeconfig: Option<&Path>) -> anyhow::Result<Config> 
 
 /// A client for a configuration.
 pub(super) fn client(config: Config) -> anyhow::Result<Client> {
-    Client::try_from(config).context("cannot make a client for the API server")
+    let (host, port) = (
+        config.cluster_url.host().unwrap_or_default().trim_matches(|c| c == '[' || c == ']').to_owned(),
+        config.cluster_url.port_u16(),
+    );
+    let traced = MapRequestLayer::new(move |mut request: Request<Body>| {
+        // Of the span that is asking, if there is one and it says whom it asks.
+        let span = Span::current();
+        span.record("server.address", &host);
+        if let Some(port) = port {
+            span.record("server.port", port);
+        }
+        traces::inject(&span, request.headers_mut());
+        request
+    });
+    let builder = ClientBuilder::try_from(config).context("cannot make a client for the API server")?;
+    Ok(builder.with_layer(&traced).build())
 }
 
 /// A client for another kubeconfig, or the one there is.

@@ -82,8 +82,8 @@ impl NodeTask {
         let _in_flight = InFlight::enter(&shared.metrics);
         let span = tracing::info_span!(
             target: "kube_vitals::scrape", parent: None, "scrape",
-            otel.kind = "client", otel.status_code = field::Empty,
-            node = %self.name, server.address = field::Empty, outcome = field::Empty,
+            otel.status_code = field::Empty, error.type = field::Empty,
+            k8s.node.name = %self.name, kube_vitals.scrape.outcome = field::Empty,
         );
         async {
             let Some(merged) = self.scrape().await else { return };
@@ -110,7 +110,6 @@ impl NodeTask {
         let started = shared.intake.clock.now();
         let answer = self.ask(Page::Resource).await;
         let address = self.dial.line.asked().to_owned();
-        Span::current().record("server.address", &address);
         let scrape = Scrape {
             started,
             duration: begun.elapsed(),
@@ -179,9 +178,10 @@ impl NodeTask {
     fn tell(&mut self, outcome: &Outcome, address: &str) {
         let reason = outcome.as_ref().err().map(Failure::reason);
         let span = Span::current();
-        span.record("outcome", reason.unwrap_or("Success"));
-        if reason.is_some() {
+        span.record("kube_vitals.scrape.outcome", reason.unwrap_or("Success"));
+        if let Some(reason) = reason {
             span.record("otel.status_code", "ERROR");
+            span.record("error.type", reason);
         }
         if reason == self.failing {
             return;
