@@ -4,7 +4,9 @@ use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::Request;
 use http::{HeaderMap, HeaderValue};
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
 use opentelemetry_proto::tonic::trace::v1::Span as Sent;
 use parking_lot::Mutex;
 use prost::Message as _;
@@ -61,8 +63,12 @@ fn caller(sampled: bool) -> HeaderMap {
 
 /// The spans that arrive at a collector when `work` makes them.
 async fn sent(sampling_rate_per_million: u32, work: impl FnOnce()) -> Vec<Sent> {
+    sent_as(|endpoint| settings(endpoint, sampling_rate_per_million), work).await
+}
+
+async fn sent_as(settings: impl FnOnce(String) -> Traces, work: impl FnOnce()) -> Vec<Sent> {
     let (endpoint, received) = collector().await;
-    let (layer, guard) = build(Some(&settings(endpoint, sampling_rate_per_million)), &Metrics::default()).unwrap();
+    let (layer, guard) = build(Some(&settings(endpoint)), &Metrics::default()).unwrap();
     subscriber::with_default(tracing_subscriber::registry().with(layer), work);
     guard.shutdown().await;
     let received = std::mem::take(&mut *received.lock());
@@ -174,4 +180,90 @@ fn the_resource_says_who_we_are() {
     assert_eq!(told("service.name"), "kube-vitals");
     assert_eq!(told("service.version"), env!("CARGO_PKG_VERSION"));
     assert!(!told("service.instance.id").is_empty());
+}
+
+/// A collector that answers with these codes and bodies in turn, the last for ever.
+async fn answering(script: Vec<(u16, Vec<u8>)>) -> String {
+    let script = Arc::new(Mutex::new(script));
+    let app = Router::new().fallback(async move |_: Request| {
+        let mut script = script.lock();
+        let (code, body) = if script.len() > 1 { script.remove(0) } else { script[0].clone() };
+        (http::StatusCode::from_u16(code).unwrap(), body)
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}/v1/traces", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    endpoint
+}
+
+/// What is counted when three spans end before a collector with places for two.
+async fn counted(endpoint: String) -> String {
+    let metrics = Metrics::default();
+    let settings = Traces { queue_spans: 2, ..settings(endpoint, 1_000_000) };
+    let (layer, guard) = build(Some(&settings), &metrics).unwrap();
+    subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+        for _ in 0..3 {
+            info_span!("answer").in_scope(|| {});
+        }
+    });
+    guard.shutdown().await;
+    let mut registry = prometheus_client::registry::Registry::default();
+    metrics.register(&mut registry);
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+    let samples = text.lines().filter(|line| !line.starts_with('#') && !line.ends_with(" 0"));
+    let mut samples: Vec<&str> = samples.collect();
+    samples.sort_unstable();
+    samples.join(", ")
+}
+
+#[tokio::test]
+async fn what_became_of_each_span_is_counted() {
+    let full = r#"spans_dropped_total{reason="queue_full"} 1"#;
+    let taken = answering(vec![(200, vec![])]).await;
+    assert_eq!(counted(taken).await, format!("{full}, spans_sent_total 2"));
+    let refused = answering(vec![(400, vec![])]).await;
+    assert_eq!(counted(refused).await, format!(r#"{full}, spans_dropped_total{{reason="refused"}} 2"#));
+    let partial = ExportTracePartialSuccess { rejected_spans: 1, error_message: "odd".to_owned() };
+    let partial = ExportTraceServiceResponse { partial_success: Some(partial) }.encode_to_vec();
+    let halved = answering(vec![(200, partial)]).await;
+    assert_eq!(
+        counted(halved).await,
+        format!(r#"{full}, spans_dropped_total{{reason="refused"}} 1, spans_sent_total 1"#)
+    );
+}
+
+#[tokio::test]
+async fn a_collector_that_stumbles_is_asked_again() {
+    let stumbling = answering(vec![(503, vec![]), (200, vec![])]).await;
+    assert!(counted(stumbling).await.ends_with("spans_sent_total 2"));
+}
+
+#[tokio::test]
+async fn requests_and_scrapes_are_drawn_apart_and_their_parts_follow_them() {
+    let of_scrapes = |endpoint| Traces { requests_per_million: 0, ..settings(endpoint, 1_000_000) };
+    let spans = sent_as(of_scrapes, || {
+        let ask = || info_span!("review", otel.kind = "client").in_scope(|| {});
+        info_span!("request", otel.kind = "server").in_scope(ask);
+        info_span!("scrape").in_scope(ask);
+    })
+    .await;
+    assert_eq!(spans.iter().map(|span| span.name.as_str()).collect::<Vec<_>>(), ["review", "scrape"]);
+}
+
+#[tokio::test]
+async fn a_sampler_that_follows_no_parent_decides_for_itself() {
+    for (per_million, expected) in [(0, 0), (1_000_000, 2)] {
+        let alone = |endpoint| Traces { follows_parent: false, ..settings(endpoint, per_million) };
+        let spans = sent_as(alone, || {
+            for is_sampled in [true, false] {
+                let span = info_span!("request", otel.kind = "server");
+                adopt_parent(&span, &caller(is_sampled));
+                span.in_scope(|| {});
+            }
+        })
+        .await;
+        assert_eq!(spans.len(), expected);
+        assert!(spans.iter().all(|span| hex(&span.trace_id) == TRACE && hex(&span.parent_span_id) == PARENT));
+    }
 }
