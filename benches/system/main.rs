@@ -3,7 +3,9 @@
 //! The cluster lives in this process, the server in one of its own, so that its CPU and memory are
 //! its own. `cargo bench --bench system -- --nodes 1000` prints the figures; nothing is judged here.
 //! Where `--beside` names another build of the server, both run at the same time against the same
-//! cluster, so that what else the machine does befalls both alike.
+//! cluster, so that what else the machine does befalls both alike. What `--serve-argument` and
+//! `--traces-per-million` add is for the first alone: beside the same build without them, it shows
+//! what they cost.
 
 #![allow(
     clippy::disallowed_methods,
@@ -26,6 +28,7 @@ mod simulation;
 mod usage_of;
 
 mod answers;
+mod collector;
 mod resident;
 
 use std::path::{Path, PathBuf};
@@ -59,6 +62,12 @@ struct Arguments {
     /// have no room for the connections of a third.
     #[arg(long, value_name = "PROGRAM")]
     beside: Option<PathBuf>,
+    /// One more argument for the first server; repeatable.
+    #[arg(long, value_name = "ARGUMENT", allow_hyphen_values = true)]
+    serve_argument: Vec<String>,
+    /// Requests and scrapes of the first server that are traced, for a collector that forgets them.
+    #[arg(long, value_name = "NUMBER")]
+    traces_per_million: Option<u32>,
     /// How long the server is left running after the figures, for a profiler.
     #[arg(long, default_value_t = 0)]
     linger_seconds: u64,
@@ -85,10 +94,14 @@ async fn main() -> Result<(), String> {
         "{} nodes x {} pods x {} containers, every {} s",
         arguments.nodes, arguments.pods_per_node, arguments.containers_per_pod, arguments.resolution_seconds
     );
-    let mut runs = Vec::new();
+    let mut added = arguments.serve_argument.clone();
+    if let Some(rate) = arguments.traces_per_million {
+        added.extend(collector::start(rate).await?);
+    }
     let built = Path::new(env!("CARGO_BIN_EXE_kube-vitals")).to_owned();
-    for program in std::iter::once(built).chain(arguments.beside.iter().cloned()) {
-        runs.push(Run::start(program, &arguments, &simulation, folder.path()).await?);
+    let mut runs = vec![Run::start(built, &added, &arguments, &simulation, folder.path()).await?];
+    if let Some(program) = arguments.beside.clone() {
+        runs.push(Run::start(program, &[], &arguments, &simulation, folder.path()).await?);
     }
     steady_state(&arguments, &simulation, &runs).await?;
     for run in &runs {
@@ -113,6 +126,7 @@ impl Run {
     /// Ready when all pods are served.
     async fn start(
         program: PathBuf,
+        added: &[String],
         arguments: &Arguments,
         simulation: &Simulation,
         folder: &Path,
@@ -120,12 +134,13 @@ impl Run {
         let port = server::free_port()?;
         let mut serve = simulation.serve_arguments();
         serve.extend(["--metric-resolution".to_owned(), format!("{}s", arguments.resolution_seconds)]);
+        serve.extend_from_slice(added);
         let serve: Vec<&str> = serve.iter().map(String::as_str).collect();
         let log = folder.join(format!("server-{port}.log"));
         let started = Instant::now();
         let server = tokio::task::block_in_place(|| Server::start_build(&program, port, &serve, &[], &log))?;
         let id = server.process.id();
-        println!("\n{}, process {id}", program.display());
+        println!("\n{} {}, process {id}", program.display(), added.join(" "));
         let client = answers::first_usage(simulation, port, arguments.pods(), started).await;
         if client.is_err() {
             println!("{}", std::fs::read_to_string(&log).unwrap_or_default());

@@ -67,21 +67,7 @@ async fn a_request_that_the_front_proxy_traces_is_one_tree() {
     let sink = OtlpSink::start().await.unwrap();
     // No trace is begun here: this one goes on because the caller's was sampled.
     let (server, _) = stage.serve(&format!("http://{}", sink.http), &[]).await;
-    let control_plane = &stage.simulation.control_plane;
-    control_plane.connect("custom-api.custom-api.svc", ([127, 0, 0, 1], server.port).into());
-    let authority = reqwest::Certificate::from_pem(control_plane.ca_pem().as_bytes()).unwrap();
-    let client = Client::builder().no_proxy().tls_certs_only([authority]).build().unwrap();
-    let request = client
-        .get(format!("https://{}{NODES}?limit=1", control_plane.address()))
-        .bearer_auth(control_plane.token(Account::Viewer))
-        .header("traceparent", format!("00-{}-{}-01", PARENT.0, PARENT.1));
-    eventually(START, async || {
-        let answer = request.try_clone().unwrap().send().await.map_err(|error| error.to_string())?;
-        answer.error_for_status().map(|_| ()).map_err(|error| error.to_string())
-    })
-    .await
-    .unwrap();
-
+    ask_traced(&stage, &server, PARENT).await;
     let spans = eventually(START, async || {
         let spans = sink.spans.of(PARENT.0);
         let has_ended = spans.iter().any(|span| span.kind == "server");
@@ -117,6 +103,24 @@ async fn a_request_that_the_front_proxy_traces_is_one_tree() {
     assert!(told(&server).contains_key("audit-id"));
     let strangers: Vec<Span> = sink.spans.all().into_iter().filter(|span| span.trace != PARENT.0).collect();
     assert!(strangers.iter().all(|span| !span.parent.is_empty() || span.kind == "server"), "no scrapes: {strangers:?}");
+}
+
+/// Lists nodes through the front proxy, which tells the server that the client's span is sampled.
+async fn ask_traced(stage: &Stage, server: &Server, (trace, span): (&str, &str)) {
+    let control_plane = &stage.simulation.control_plane;
+    control_plane.connect("custom-api.custom-api.svc", ([127, 0, 0, 1], server.port).into());
+    let authority = reqwest::Certificate::from_pem(control_plane.ca_pem().as_bytes()).unwrap();
+    let client = Client::builder().no_proxy().tls_certs_only([authority]).build().unwrap();
+    let request = client
+        .get(format!("https://{}{NODES}?limit=1", control_plane.address()))
+        .bearer_auth(control_plane.token(Account::Viewer))
+        .header("traceparent", format!("00-{trace}-{span}-01"));
+    eventually(START, async || {
+        let answer = request.try_clone().unwrap().send().await.map_err(|error| error.to_string())?;
+        answer.error_for_status().map(|_| ()).map_err(|error| error.to_string())
+    })
+    .await
+    .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,7 @@
 //! An OTLP receiver in process, over gRPC and HTTP, by other hands than what sends to it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -171,7 +172,8 @@ fn write_tree(spans: &[Span], span: &Span, depth: usize, text: &mut String) {
     let line = format!("{}{} [{}{kind}] {millis:.2} ms", "  ".repeat(depth), span.name, span.service);
     text.push_str(&line);
     for (key, value) in TOLD.iter().filter_map(|key| Some((key, span.attributes.get(*key)?))) {
-        text.push_str(&format!(" {}={value}", key.trim_start_matches("kube_vitals.")));
+        // Writing to a String cannot fail.
+        let _infallible = write!(text, " {}={value}", key.trim_start_matches("kube_vitals."));
     }
     text.push('\n');
     for child in spans.iter().filter(|child| child.parent == span.id) {

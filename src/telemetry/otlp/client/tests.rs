@@ -51,10 +51,13 @@ async fn post(settings: &Otlp) -> Result<ExportTraceServiceResponse, PostError> 
     Ok(ExportTraceServiceResponse::decode(answer).unwrap())
 }
 
+/// Headers and messages.
+type Received = Arc<Mutex<Vec<(BTreeMap<String, String>, ExportTraceServiceRequest)>>>;
+
 /// A gRPC server by other hands, which refuses, or takes what it is sent but for one span.
 struct Receiver {
     refusal: Option<Status>,
-    received: Arc<Mutex<Vec<(BTreeMap<String, String>, ExportTraceServiceRequest)>>>,
+    received: Received,
 }
 
 #[tonic::async_trait]
@@ -67,17 +70,13 @@ impl TraceService for Receiver {
         let headers = metadata.into_headers();
         let headers = headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
         self.received.lock().push((headers.collect(), message));
-        match &self.refusal {
-            Some(status) => Err(status.clone()),
-            None => {
-                let partial = ExportTracePartialSuccess { rejected_spans: 1, error_message: "odd".to_owned() };
-                Ok(Response::new(ExportTraceServiceResponse { partial_success: Some(partial) }))
-            }
+        if let Some(status) = &self.refusal {
+            return Err(status.clone());
         }
+        let partial = ExportTracePartialSuccess { rejected_spans: 1, error_message: "odd".to_owned() };
+        Ok(Response::new(ExportTraceServiceResponse { partial_success: Some(partial) }))
     }
 }
-
-type Received = Arc<Mutex<Vec<(BTreeMap<String, String>, ExportTraceServiceRequest)>>>;
 
 async fn grpc_server(refusal: Option<Status>) -> (Otlp, Received) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
