@@ -15,6 +15,7 @@ use crate::scrape::kubelet::{Body, Kubelets, Line, Page};
 use crate::scrape::metrics::{Metrics, NodeState};
 use crate::scrape::plan::{Agenda, Rhythm};
 use crate::store::Merged;
+use crate::telemetry::traces;
 use crate::usage::{Failure, NodeName, Outcome, Scrape};
 
 /// Larger bodies take more than a millisecond to read: not on a thread that serves requests.
@@ -80,11 +81,13 @@ impl NodeTask {
         let Ok(_permit) = shared.permits.acquire().await else { return };
         self.agenda.begin(Instant::now());
         let _in_flight = InFlight::enter(&shared.metrics);
-        let span = tracing::info_span!(
-            target: "kube_vitals::scrape", parent: None, "scrape",
-            otel.status_code = field::Empty, error.type = field::Empty,
-            k8s.node.name = %self.name, kube_vitals.scrape.outcome = field::Empty,
-        );
+        let span = traces::scrape(|| {
+            tracing::info_span!(
+                target: "kube_vitals::scrape", parent: None, "scrape",
+                otel.status_code = field::Empty, error.type = field::Empty,
+                k8s.node.name = %self.name, kube_vitals.scrape.outcome = field::Empty,
+            )
+        });
         async {
             let Some(merged) = self.scrape().await else { return };
             if self.agenda.succeeded(Instant::now(), merged.new_runs > 0, merged.awaiting_rate) {

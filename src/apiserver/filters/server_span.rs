@@ -24,8 +24,12 @@ pub(super) fn begin(
     audit_id: &HeaderValue,
     trusted: bool,
 ) -> Span {
+    traces::request(request.headers(), trusted, || make(request, route, peer, audit_id))
+}
+
+fn make(request: &Request, route: &str, peer: Option<&Peer>, audit_id: &HeaderValue) -> Span {
     let method = method(request.method());
-    let span = tracing::info_span!(
+    tracing::info_span!(
         "request",
         otel.name = %Name { method, route },
         otel.kind = "server",
@@ -40,13 +44,7 @@ pub(super) fn begin(
         user_agent.original = text(request.headers(), &header::USER_AGENT),
         error.type = Empty,
         "audit-id" = audit_id.to_str().unwrap_or_default(),
-    );
-    if trusted {
-        traces::adopt_parent(&span, request.headers());
-    } else {
-        traces::link(&span, request.headers());
-    }
-    span
+    )
 }
 
 /// Notes what came of the request: `None` if the client left before there was an answer. A refusal

@@ -83,8 +83,8 @@ fn hex(bytes: &[u8]) -> String {
 async fn a_span_is_the_child_of_the_callers_and_the_parent_of_what_it_asks() {
     let mut asked = HeaderMap::new();
     let spans = sent(0, || {
-        let server = info_span!("request", otel.name = "GET /nodes", otel.kind = "server", http.route = "/nodes");
-        adopt_parent(&server, &caller(true));
+        let span = || info_span!("request", otel.name = "GET /nodes", otel.kind = "server", http.route = "/nodes");
+        let server = request(&caller(true), true, span);
         let _entered = server.enter();
         inject(&info_span!("authentication"), &mut asked);
     })
@@ -103,9 +103,8 @@ async fn a_span_is_the_child_of_the_callers_and_the_parent_of_what_it_asks() {
 #[tokio::test]
 async fn what_the_caller_did_not_sample_is_not_sent() {
     let spans = sent(1_000_000, || {
-        let server = info_span!("request");
-        adopt_parent(&server, &caller(false));
-        server.in_scope(|| {});
+        let server = request(&caller(false), true, || panic!("it is made for nothing"));
+        server.in_scope(|| info_span!("authentication").in_scope(|| {}));
     })
     .await;
     assert_eq!(spans.len(), 0);
@@ -113,13 +112,9 @@ async fn what_the_caller_did_not_sample_is_not_sent() {
 
 #[tokio::test]
 async fn an_unverified_caller_is_linked_and_its_sampling_is_not_followed() {
-    let request = || {
-        let server = info_span!("request");
-        link(&server, &caller(true));
-        server.in_scope(|| {});
-    };
-    assert_eq!(sent(0, request).await.len(), 0);
-    let spans = sent(1_000_000, request).await;
+    let ask = || request(&caller(true), false, || info_span!("request")).in_scope(|| {});
+    assert_eq!(sent(0, ask).await.len(), 0);
+    let spans = sent(1_000_000, ask).await;
     assert_eq!(spans.len(), 1);
     assert!(spans[0].parent_span_id.is_empty());
     assert_ne!(hex(&spans[0].trace_id), TRACE);
@@ -129,11 +124,9 @@ async fn an_unverified_caller_is_linked_and_its_sampling_is_not_followed() {
 #[tokio::test]
 async fn a_malformed_traceparent_makes_a_root() {
     let spans = sent(1_000_000, || {
-        let server = info_span!("request");
         let mut headers = HeaderMap::new();
         headers.insert("traceparent", HeaderValue::from_bytes(b"00-\xff-not-01").unwrap());
-        adopt_parent(&server, &headers);
-        server.in_scope(|| {});
+        request(&headers, true, || info_span!("request")).in_scope(|| {});
     })
     .await;
     assert!(spans[0].parent_span_id.is_empty());
@@ -142,12 +135,13 @@ async fn a_malformed_traceparent_makes_a_root() {
 #[tokio::test]
 async fn other_crates_spans_and_details_are_not_sent() {
     let spans = sent(1_000_000, || {
-        tracing::info_span!(target: "hyper", "h2").in_scope(|| {});
+        let _request = info_span!("request").entered();
+        info_span!(target: "hyper", "h2").in_scope(|| {});
         tracing::debug_span!("detail").in_scope(|| {});
-        tracing::info_span!("answer").in_scope(|| tracing::info!("an event is a log line"));
+        tracing::info!("an event is a log line");
     })
     .await;
-    assert_eq!(spans.iter().map(|span| span.name.as_str()).collect::<Vec<_>>(), ["answer"]);
+    assert_eq!(spans.iter().map(|span| span.name.as_str()).collect::<Vec<_>>(), ["request"]);
     assert!(spans[0].events.is_empty());
 }
 
@@ -156,7 +150,7 @@ async fn a_collector_that_is_away_does_not_hold_up_the_end() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let (layer, guard) =
         build(Some(&settings(format!("http://{closed}/v1/traces"), 1_000_000)), &Metrics::default()).unwrap();
-    subscriber::with_default(tracing_subscriber::registry().with(layer), || info_span!("answer").in_scope(|| {}));
+    subscriber::with_default(tracing_subscriber::registry().with(layer), || info_span!("scrape").in_scope(|| {}));
     tokio::time::timeout(FLUSH_TIMEOUT * 2, guard.shutdown()).await.unwrap();
 }
 
@@ -164,8 +158,7 @@ async fn a_collector_that_is_away_does_not_hold_up_the_end() {
 async fn without_an_endpoint_nothing_is_collected() {
     let (layer, guard) = build(None, &Metrics::default()).unwrap();
     subscriber::with_default(tracing_subscriber::registry().with(layer), || {
-        let span = info_span!("answer");
-        adopt_parent(&span, &caller(true));
+        let span = request(&caller(true), true, || info_span!("request"));
         let mut headers = HeaderMap::new();
         inject(&span, &mut headers);
         assert!(headers.is_empty());
@@ -203,7 +196,7 @@ async fn counted(endpoint: String) -> String {
     let (layer, guard) = build(Some(&settings), &metrics).unwrap();
     subscriber::with_default(tracing_subscriber::registry().with(layer), || {
         for _ in 0..3 {
-            info_span!("answer").in_scope(|| {});
+            info_span!("scrape").in_scope(|| {});
         }
     });
     guard.shutdown().await;
@@ -244,8 +237,8 @@ async fn requests_and_scrapes_are_drawn_apart_and_their_parts_follow_them() {
     let of_scrapes = |endpoint| Traces { requests_per_million: 0, ..settings(endpoint, 1_000_000) };
     let spans = sent_as(of_scrapes, || {
         let ask = || info_span!("review", otel.kind = "client").in_scope(|| {});
-        info_span!("request", otel.kind = "server").in_scope(ask);
-        info_span!("scrape").in_scope(ask);
+        request(&HeaderMap::new(), true, || info_span!("request")).in_scope(ask);
+        scrape(|| info_span!("scrape")).in_scope(ask);
     })
     .await;
     assert_eq!(spans.iter().map(|span| span.name.as_str()).collect::<Vec<_>>(), ["review", "scrape"]);
@@ -257,9 +250,7 @@ async fn a_sampler_that_follows_no_parent_decides_for_itself() {
         let alone = |endpoint| Traces { follows_parent: false, ..settings(endpoint, per_million) };
         let spans = sent_as(alone, || {
             for is_sampled in [true, false] {
-                let span = info_span!("request", otel.kind = "server");
-                adopt_parent(&span, &caller(is_sampled));
-                span.in_scope(|| {});
+                request(&caller(is_sampled), true, || info_span!("request")).in_scope(|| {});
             }
         })
         .await;
