@@ -100,6 +100,7 @@ async fn a_request_that_the_front_proxy_traces_is_one_tree() {
         &[("kube_vitals.authorization.source", "review"), ("kube_vitals.authorization.decision", "allowed")],
     );
     assert_holds(told(review), &[("server.address", "127.0.0.1"), ("http.request.method", "POST")]);
+    assert!(told(review)["url.full"].starts_with("https://127.0.0.1:"), "{:?}", told(review));
     assert!(told(&server).contains_key("audit-id"));
     let strangers: Vec<Span> = sink.spans.all().into_iter().filter(|span| span.trace != PARENT.0).collect();
     assert!(strangers.iter().all(|span| !span.parent.is_empty() || span.kind == "server"), "no scrapes: {strangers:?}");

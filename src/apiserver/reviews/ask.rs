@@ -64,7 +64,7 @@ where
         otel.kind = "client",
         otel.status_code = field::Empty,
         http.request.method = "POST",
-        url.path = path,
+        url.full = field::Empty,
         server.address = field::Empty,
         server.port = field::Empty,
         http.response.status_code = field::Empty,

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::Request;
+use axum::response::IntoResponse as _;
 use http::{HeaderMap, HeaderValue};
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
@@ -175,13 +176,15 @@ fn the_resource_says_who_we_are() {
     assert!(!told("service.instance.id").is_empty());
 }
 
-/// A collector that answers with these codes and bodies in turn, the last for ever.
+/// A collector that answers with these codes and bodies in turn, the last for ever. Where it wants to
+/// be left alone, it is for longer than any clock goes.
 async fn answering(script: Vec<(u16, Vec<u8>)>) -> String {
     let script = Arc::new(Mutex::new(script));
     let app = Router::new().fallback(async move |_: Request| {
         let mut script = script.lock();
         let (code, body) = if script.len() > 1 { script.remove(0) } else { script[0].clone() };
-        (http::StatusCode::from_u16(code).unwrap(), body)
+        let (status, never) = (http::StatusCode::from_u16(code).unwrap(), [("retry-after", u64::MAX.to_string())]);
+        if code == 429 { (status, never, body).into_response() } else { (status, body).into_response() }
     });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}/v1/traces", listener.local_addr().unwrap());
@@ -224,6 +227,12 @@ async fn what_became_of_each_span_is_counted() {
         counted(halved).await,
         format!(r#"{full}, spans_dropped_total{{reason="refused"}} 1, spans_sent_total 1"#)
     );
+}
+
+#[tokio::test]
+async fn a_collector_that_wants_to_be_left_alone_is() {
+    let told = counted(answering(vec![(429, vec![])]).await).await;
+    assert!(told.contains(r#"spans_dropped_total{reason="unreachable"} 2"#), "{told}");
 }
 
 #[tokio::test]

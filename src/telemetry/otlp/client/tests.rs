@@ -2,7 +2,6 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request as HttpRequest;
@@ -257,6 +256,9 @@ async fn the_collector_is_verified_and_shown_our_certificate() {
     let stranger = Some(pki.file("other.crt", &Pki::new().authority.pem()));
     let error = post(&Otlp { authority_file: stranger, ..known.clone() }).await.unwrap_err();
     assert!(error.to_string().contains("certificate"), "{error}");
-    let no_pem = Some(pki.file("no.crt", "-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----\n"));
-    assert!(Client::new(&Otlp { authority_file: no_pem, ..known }, Service::TRACES).is_err());
+    for no_certificate in ["", "hello", "-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----\n"] {
+        let file = Some(pki.file("no.crt", no_certificate));
+        let refused = Client::new(&Otlp { authority_file: file, ..known.clone() }, Service::TRACES);
+        assert!(refused.is_err(), "{no_certificate:?}");
+    }
 }
