@@ -11,7 +11,7 @@
 //! metrics.rs of each room ──register──▶ registry ──▶ /metrics, in OpenMetrics or classic text
 //! /proc ──process──────────────────────────┤
 //! tokio ──runtime──────────────────────────┘
-//! traceparent of callers ──context──▶ parent or link of a span
+//! traceparent of callers ──context──▶ traced or not, parent or link of the request's span
 //! ```
 
 mod causes;

@@ -24,4 +24,5 @@ mod reasons;
 mod repository;
 mod rules;
 mod stop;
+mod traces;
 mod waiting;

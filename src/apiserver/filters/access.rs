@@ -89,7 +89,7 @@ impl Drop for Access {
         let elapsed = self.started.elapsed();
         let answered = Answered { code, seconds: elapsed.as_secs_f64(), bytes, is_complete };
         self.metrics.count(&self.target, answered, Trace::of(&self.span));
-        server_span::end(&self.span, code);
+        server_span::end(&self.span, (code != CLIENT_LEFT).then_some(code));
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
