@@ -28,6 +28,18 @@ doc:
 flags:
     UPDATE_DOCS=1 cargo test --test it flags
 
+# Write docs/metrics.md anew after a metric changed
+metrics:
+    UPDATE_DOCS=1 cargo test --test it reference_of_metrics
+
+# Write dashboards, alerts and rules anew after tests/monitoring/source changed
+dashboards:
+    UPDATE_GOLDEN=1 cargo test --test it what_their_source_says
+
+# Dashboards and alerts in a real Prometheus; needs Debian's prometheus
+monitoring:
+    cargo test --locked --release --test monitoring
+
 # Behind a real kube-apiserver; needs Go, and Python for two trials
 e2e:
     bash tests/controlplane/build

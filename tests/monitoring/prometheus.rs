@@ -10,7 +10,6 @@ use reqwest::Client;
 use serde_json::{Value, json};
 
 use crate::support::process::Process;
-use crate::support::server::free_port;
 use crate::waiting::eventually;
 
 /// It replays nothing and scrapes little.
@@ -37,21 +36,22 @@ impl Prometheus {
         version.err().map(|error| format!("prometheus cannot be started: {error}"))
     }
 
-    /// Starts it with `scrapes`, asked every second, and the rules of `rules`, evaluated as often.
-    pub(crate) async fn start(folder: &Path, scrapes: Value, rules: &str) -> Result<Self, String> {
+    /// Starts it on `port` with `scrapes`, asked every second, and the rules of `rules`, evaluated as
+    /// often. It takes what is written to it.
+    pub(crate) async fn start(port: u16, folder: &Path, scrapes: Value, rules: &str) -> Result<Self, String> {
         let (config, rule_file) = (folder.join("prometheus.json"), folder.join("rules.yaml"));
         fs::write(&rule_file, rules).map_err(text)?;
         let global = json!({"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"});
         let whole = json!({"global": global, "rule_files": [rule_file], "scrape_configs": scrapes});
         // JSON is YAML.
         fs::write(&config, whole.to_string()).map_err(text)?;
-        let address = format!("127.0.0.1:{}", free_port()?);
+        let address = format!("127.0.0.1:{port}");
         let mut command = Command::new("prometheus");
         command
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.tsdb.path={}", folder.join("tsdb").display()))
             .arg(format!("--web.listen-address={address}"))
-            .args(["--enable-feature=exemplar-storage", "--log.level=warn"])
+            .args(["--web.enable-remote-write-receiver", "--enable-feature=exemplar-storage", "--log.level=warn"])
             .stdout(Stdio::null())
             .stderr(File::create(folder.join("prometheus.log")).map_err(text)?);
         let process = Process::start("prometheus", &mut command)?;

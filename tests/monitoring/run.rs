@@ -11,10 +11,12 @@ use tokio::time::{Instant, sleep};
 
 use crate::prometheus::{Found, Prometheus};
 use crate::relay::Relay;
-use crate::servers::Watched;
+use crate::servers::{Relays, Watched};
 use crate::source::alerts::groups;
 use crate::source::dashboards;
 use crate::source::rules;
+use crate::support::otlp_sink::OtlpSink;
+use crate::support::server::free_port;
 use crate::support::simulation::Simulation;
 use crate::traffic;
 
@@ -38,9 +40,9 @@ const LONG: Duration = Duration::from_hours(24 * 90);
 
 /// There from the start, until the small server gets another certificate.
 pub(crate) const ENDING: &str = "KubeVitalsCertificateEnding";
-/// Kubelets hang, the API server is away, a crowd asks where there is room for one, somebody speaks no
+/// Kubelets hang, the API server, a store and the collector are away, a crowd asks where there is room for one, somebody speaks no
 /// TLS, and a certificate ends within a day.
-const BY_TROUBLE: [&str; 12] = [
+const BY_TROUBLE: [&str; 14] = [
     "KubeVitalsErrorsFast",
     "KubeVitalsErrorsSlow",
     "KubeVitalsSlow",
@@ -52,6 +54,8 @@ const BY_TROUBLE: [&str; 12] = [
     "KubeVitalsWatchLost",
     "KubeVitalsReviewsFailing",
     "KubeVitalsHandshakesFailing",
+    "KubeVitalsExportDropping",
+    "KubeVitalsSpansDropping",
     ENDING,
 ];
 
@@ -78,7 +82,8 @@ pub(crate) struct Seen {
 /// All that runs.
 struct Stage {
     simulation: Simulation,
-    relay: Relay,
+    relays: Relays,
+    _collector: OtlpSink,
     usual: Watched,
     small: Watched,
     prometheus: Prometheus,
@@ -104,8 +109,14 @@ pub(crate) async fn run(folder: &Path) -> Result<Seen, String> {
 impl Stage {
     async fn set(folder: &Path) -> Result<Self, String> {
         let simulation = Simulation::start(Scenario::bench(NODES, PODS_PER_NODE, 2), folder).await?;
-        let relay = Relay::to(simulation.control_plane.address()).await.map_err(|error| error.to_string())?;
-        let usual = Watched::usual(&simulation, &relay, folder).await?;
+        let (collector, port) = (OtlpSink::start().await?, free_port()?);
+        let relay = async |target| Relay::to(target).await.map_err(|error| error.to_string());
+        let relays = Relays {
+            api_server: relay(simulation.control_plane.address()).await?,
+            store: relay(([127, 0, 0, 1], port).into()).await?,
+            collector: relay(collector.http).await?,
+        };
+        let usual = Watched::usual(&simulation, &relays, folder).await?;
         let small = Watched::small(&simulation, folder)?;
         let scrapes = json!([
             usual.scrape("kube-vitals", "/metrics", &simulation),
@@ -113,9 +124,9 @@ impl Stage {
             usual.scrape("kube-vitals-usage", "/metrics/usage", &simulation),
         ]);
         let rules = rules::file(&rules::hastened(&groups(), HASTE));
-        let prometheus = Prometheus::start(folder, scrapes, &rules).await?;
+        let prometheus = Prometheus::start(port, folder, scrapes, &rules).await?;
         let (fired, ended) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Self { simulation, relay, usual, small, prometheus, began: seconds(), fired, ended })
+        Ok(Self { simulation, relays, _collector: collector, usual, small, prometheus, began: seconds(), fired, ended })
     }
 
     /// What fires while nothing is wrong.
@@ -135,12 +146,16 @@ impl Stage {
         let of_small = self.small.client(&self.simulation, Account::Viewer)?;
         let began = Instant::now();
         HANGING.for_each(|node| self.simulation.faults.set(node, Fault::Hang));
-        self.relay.cut().await;
+        for relay in self.relays.all() {
+            relay.cut().await;
+        }
         let bad = (traffic::crowd(&of_small), traffic::strangers(&viewer), traffic::intruders(self.usual.port()));
         self.until_all_fire(began, &BY_TROUBLE).await?;
         drop(bad);
         HANGING.for_each(|node| self.simulation.faults.clear(node));
-        self.relay.mend().await.map_err(|error| error.to_string())?;
+        for relay in self.relays.all() {
+            relay.mend().await.map_err(|error| error.to_string())?;
+        }
         // Taken over by the running server.
         self.small.show_certificate(LONG, folder)?;
         self.until_all_end(Instant::now(), &BY_TROUBLE).await
@@ -148,13 +163,15 @@ impl Stage {
 
     /// One server is stopped, then the other; both come back.
     async fn loss(&mut self) -> Result<(), String> {
+        let told = Instant::now();
         self.small.stop()?;
-        self.until_all_fire(Instant::now(), &["KubeVitalsReplicaDown"]).await?;
+        self.until_all_fire(told, &["KubeVitalsReplicaDown"]).await?;
+        let told = Instant::now();
         self.usual.stop()?;
-        self.until_all_fire(Instant::now(), &["KubeVitalsDown"]).await?;
+        self.until_all_fire(told, &["KubeVitalsDown"]).await?;
+        let back = Instant::now();
         self.small.start()?;
         self.usual.start()?;
-        let back = Instant::now();
         self.until_all_end(back, &["KubeVitalsDown", "KubeVitalsReplicaDown"]).await
     }
 
@@ -220,10 +237,11 @@ impl Stage {
     }
 }
 
-/// A query as Grafana sends it when all is chosen.
+/// A query as Grafana sends it when all is chosen. The interval holds two readings of a kubelet, which
+/// come every ten seconds with times of their own.
 fn concrete(query: &str) -> String {
     let chosen = ["cluster", "job", "instance", "node", "namespace"];
-    let query = query.replace("$__rate_interval", "10s").replace("$__range", "2m");
+    let query = query.replace("$__rate_interval", "30s").replace("$__range", "2m");
     chosen.iter().fold(query, |query, name| query.replace(&format!("\"${name}\""), "\".*\""))
 }
 

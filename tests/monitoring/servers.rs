@@ -15,20 +15,26 @@ use crate::support::server::{Server, free_port};
 use crate::support::simulation::{SERVER_NAME, Simulation, client};
 use crate::waiting::eventually;
 
-/// For both, whatever they lack: short times, and every request a trace. Nobody collects them, which
-/// must harm nothing.
-const COMMON: [&str; 8] = [
-    "--metric-resolution",
-    "5s",
-    "--max-sample-age",
-    "30s",
-    "--otlp-endpoint",
-    "http://127.0.0.1:9",
-    "--tracing-sampling-rate-per-million",
-    "1000000",
-];
+/// For both, whatever they lack: short times.
+const COMMON: [&str; 4] = ["--metric-resolution", "5s", "--max-sample-age", "30s"];
+/// Every request and every scrape is a trace.
+const TRACED: [&str; 4] =
+    ["--tracing-sampling-rate-per-million", "1000000", "--scrape-tracing-sampling-rate-per-million", "1000000"];
 const START: Duration = Duration::from_secs(30);
 const STOP: Duration = Duration::from_secs(20);
+
+/// The ways of the usual server to others, which can be cut.
+pub(crate) struct Relays {
+    pub(crate) api_server: Relay,
+    pub(crate) store: Relay,
+    pub(crate) collector: Relay,
+}
+
+impl Relays {
+    pub(crate) fn all(&mut self) -> [&mut Relay; 3] {
+        [&mut self.api_server, &mut self.store, &mut self.collector]
+    }
+}
 
 /// A server that can be stopped and started again where it was.
 pub(crate) struct Watched {
@@ -41,18 +47,28 @@ pub(crate) struct Watched {
 }
 
 impl Watched {
-    /// As everybody runs it, but that it reaches the API server by `relay`; callers it knows stay
-    /// known, so that Prometheus gets on while the API server is away.
-    pub(crate) async fn usual(simulation: &Simulation, relay: &Relay, folder: &Path) -> Result<Self, String> {
+    /// As everybody runs it, but that it reaches the API server, a store and a collector by `relays`;
+    /// callers it knows stay known, so that Prometheus gets on while the API server is away.
+    pub(crate) async fn usual(simulation: &Simulation, relays: &Relays, folder: &Path) -> Result<Self, String> {
         let mut arguments = simulation.serve_arguments();
         let kubeconfig = fs::read_to_string(&arguments[1]).map_err(text)?;
-        let relayed = kubeconfig.replace(&simulation.control_plane.address().to_string(), &relay.address.to_string());
+        let relayed =
+            kubeconfig.replace(&simulation.control_plane.address().to_string(), &relays.api_server.address.to_string());
         let path = folder.join("relayed.kubeconfig");
         fs::write(&path, relayed).map_err(text)?;
         arguments[1] = path.display().to_string();
         arguments.extend(["--authentication-token-webhook-cache-ttl", "10m"].map(str::to_owned));
         let shown = Pair::write("kube-vitals", Duration::from_hours(24 * 365), folder, "kubelet-client")?;
         arguments.extend(shown.flags("--kubelet-client-certificate", "--kubelet-client-key"));
+        let (export, store) = (folder.join("export.yaml"), relays.store.address);
+        // The smallest queue, so that it is soon full.
+        let target = format!(
+            "{{name: prometheus, url: 'http://{store}/api/v1/write', queueSamples: 1000, samplesPerRequest: 300}}"
+        );
+        fs::write(&export, format!("export: {{remoteWrite: [{target}]}}\n")).map_err(text)?;
+        arguments.extend(["--config".to_owned(), export.display().to_string()]);
+        arguments.extend(["--otlp-endpoint".to_owned(), format!("http://{}", relays.collector.address)]);
+        arguments.extend(TRACED.map(str::to_owned));
         let mut watched = Self::new("usual", arguments, folder)?;
         watched.start()?;
         let authority = eventually(START, async || simulation.server_authority().await).await?;
@@ -77,10 +93,12 @@ impl Watched {
         Ok(Self { name, arguments, log, authority, port: free_port()?, server: None })
     }
 
-    /// Gives the small server a certificate; a running one takes it over within a minute.
+    /// Gives the small server a certificate; a running one takes it over within a minute. Until then
+    /// Prometheus believes the one before, too.
     pub(crate) fn show_certificate(&self, left: Duration, folder: &Path) -> Result<Pair, String> {
         let pair = Pair::write(SERVER_NAME, left, folder, "small-serving")?;
-        fs::write(&self.authority, &pair.pem).map_err(text)?;
+        let before = fs::read_to_string(&self.authority).unwrap_or_default();
+        fs::write(&self.authority, before + &pair.pem).map_err(text)?;
         Ok(pair)
     }
 

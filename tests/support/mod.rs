@@ -14,3 +14,4 @@ pub(crate) mod server;
 pub(crate) mod service;
 pub(crate) mod simulation;
 pub(crate) mod usage_of;
+pub(crate) mod willing_store;

@@ -16,7 +16,7 @@ use crate::look::{Look, SERVER};
 use crate::support::pair::Pair;
 use crate::support::server::{Server, free_port};
 use crate::support::simulation::Simulation;
-use crate::support::usage_of;
+use crate::support::{usage_of, willing_store};
 use crate::waiting::eventually;
 
 /// The shortest there is.
@@ -83,6 +83,11 @@ async fn run(folder: &Path, log: &Path) -> Result<Seen, String> {
     let simulation = Simulation::start(scenario(), folder).await?;
     let mut arguments = simulation.serve_arguments();
     arguments.extend(["--metric-resolution".to_owned(), format!("{}s", RESOLUTION.as_secs())]);
+    // A store, whatever is sent to it: what it takes is told.
+    let (export, store) = (folder.join("export.yaml"), willing_store::start().await?);
+    let targets = format!("export: {{remoteWrite: [{{name: store, url: 'http://{store}/'}}]}}\n");
+    fs::write(&export, targets).map_err(|error| error.to_string())?;
+    arguments.extend(["--config".to_owned(), export.display().to_string()]);
     // Kubelets look at the token alone, but when it ends is told.
     let client = Pair::write("kube-vitals", Duration::from_hours(24 * 365), folder, "client")?;
     arguments.extend(client.flags("--kubelet-client-certificate", "--kubelet-client-key"));

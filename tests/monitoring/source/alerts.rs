@@ -15,6 +15,7 @@ pub(crate) fn groups() -> Vec<Group> {
         Group { name: "kube-vitals.availability", rules: availability() },
         Group { name: "kube-vitals.usage", rules: usage() },
         Group { name: "kube-vitals.surroundings", rules: surroundings() },
+        Group { name: "kube-vitals.outgoing", rules: outgoing() },
     ]
 }
 
@@ -168,6 +169,26 @@ fn surroundings() -> Vec<Rule> {
             "sum by (cluster, job, instance, reason) (rate(kube_vitals_tls_handshake_failures_total[5m])) > 0.1",
             "Clients break off TLS handshakes.",
             "{{ $value | humanize }} handshakes a second with {{ $labels.instance }} fail ({{ $labels.reason }}).",
+        ),
+    ]
+}
+
+/// What is sent to others, of which no answer depends.
+fn outgoing() -> Vec<Rule> {
+    vec![
+        alert(
+            ("KubeVitalsExportDropping", Severity::Warning),
+            "10m",
+            "sum by (cluster, job, instance, target, reason) (rate(kube_vitals_export_dropped_samples_total[15m])) > 0",
+            "Usage does not reach a store.",
+            "{{ $value | humanize }} samples a second for {{ $labels.target }} are dropped ({{ $labels.reason }}).",
+        ),
+        alert(
+            ("KubeVitalsSpansDropping", Severity::Warning),
+            "15m",
+            "sum by (cluster, job, instance, reason) (rate(kube_vitals_spans_dropped_total[15m])) > 0",
+            "Traces do not reach the collector.",
+            "{{ $value | humanize }} spans a second are dropped ({{ $labels.reason }}).",
         ),
     ]
 }

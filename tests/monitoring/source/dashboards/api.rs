@@ -19,6 +19,7 @@ pub(super) fn dashboard() -> Dashboard {
             Row { title: "Who asks, and may they", panels: callers() },
             Row { title: "Connections and certificates", panels: connections() },
             Row { title: "The API server, and our threads", panels: surroundings() },
+            Row { title: "What leaves us", panels: outgoing() },
         ],
     }
 }
@@ -164,5 +165,34 @@ fn surroundings() -> Vec<Panel> {
                 r#"sum by (instance) (process_resident_memory_bytes{@}) / sum by (instance) (kube_vitals_store_records{@, kind="containers"})"#,
                 "{{instance}}",
             ),
+    ]
+}
+
+fn outgoing() -> Vec<Panel> {
+    vec![
+        Panel::new(Lines, "Samples sent", PerSecond, "Usage that stores have taken, by their configured name; nothing where none is configured.")
+            .query("sum by (target) (rate(kube_vitals_export_samples_total{@}[$__rate_interval]))", "{{target}}"),
+        Panel::new(Lines, "Samples dropped", PerSecond, "Usage that did not reach its store, by reason.")
+            .query(
+                "sum by (target, reason) (rate(kube_vitals_export_dropped_samples_total{@}[$__rate_interval]))",
+                "{{target}}: {{reason}}",
+            ),
+        Panel::new(Lines, "Samples that wait", Count, "In the queue of each store; full, the oldest are dropped.")
+            .query("sum by (target) (kube_vitals_export_queue_samples{@})", "{{target}}"),
+        Panel::new(Lines, "Requests repeated", PerSecond, "Requests to stores that failed and were sent again.")
+            .query("sum by (target) (rate(kube_vitals_export_retries_total{@}[$__rate_interval]))", "{{target}}"),
+        Panel::new(Lines, "Time of stores, 99th percentile", Seconds, "Of one request to a store, connection to answer.")
+            .query(
+                "histogram_quantile(0.99, sum by (le, target) (rate(kube_vitals_export_request_duration_seconds_bucket{@}[$__rate_interval])))",
+                "{{target}}",
+            ),
+        Panel::new(Lines, "Last success", Seconds, "How long ago each store took samples.")
+            .query("time() - max by (target) (kube_vitals_export_last_success_timestamp_seconds{@})", "{{target}}")
+            .bad_above(120.0, 600.0),
+        Panel::new(Lines, "Spans", PerSecond, "Spans that the collector took, and those that were dropped, by reason.")
+            .query("sum(rate(kube_vitals_spans_sent_total{@}[$__rate_interval]))", "sent")
+            .query("sum by (reason) (rate(kube_vitals_spans_dropped_total{@}[$__rate_interval]))", "dropped: {{reason}}"),
+        Panel::new(Lines, "Spans that wait", Count, "To be sent, or being sent.")
+            .query("sum(kube_vitals_spans_queued{@})", "spans"),
     ]
 }
