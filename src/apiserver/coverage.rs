@@ -125,18 +125,10 @@ mod tests {
             pod("elsewhere", "gone", &[("app", running(20.0))]),
         ];
         let world = World::with(nodes, pods);
-        for time in [0.0, 15.0] {
-            let usage = reading(time, 100 + 10 * (time as u64), 64);
-            world.scrape(
-                "well",
-                time + 60.0,
-                Some(reading(time + 60.0, 1_000 + time as u64, 64)),
-                &[
-                    ("whole", "app", reading(time + 60.0, 100 + time as u64, 64)),
-                    ("half", "app", reading(time + 60.0, 100 + time as u64, 64)),
-                ],
-            );
-            world.scrape("failing", time, Some(usage), &[("kept", "app", usage)]);
+        for (time, cpu_millis) in [(0.0, 100), (15.0, 250)] {
+            let (early, late) = (reading(time, cpu_millis, 64), reading(time + 60.0, cpu_millis, 64));
+            world.scrape("failing", time, Some(early), &[("kept", "app", early)]);
+            world.scrape("well", time + 60.0, Some(late), &[("whole", "app", late), ("half", "app", late)]);
         }
         world.fail("failing", 75.0, Failure::Unauthorized);
         let moment = world.moment(80.0);

@@ -47,10 +47,19 @@ mod tests {
     #[test]
     fn what_is_remembered_is_counted() {
         let store = Arc::new(Store::new(Revisions::after(0)));
-        let row = |container| Row { namespace: "a", pod: "p", container, reading: Reading::default() };
+        let now = Some(UnixMillis(1_000));
+        let reading = Reading {
+            cpu_time: now,
+            cpu_ns: Some(1),
+            memory_time: now,
+            memory_bytes: Some(1),
+            start: Some(UnixMillis(0)),
+            kubelet_rate: None,
+        };
+        let row = |container| Row { namespace: "a", pod: "p", container, reading };
         let batch = Batch { rows: vec![row("one"), row("two")], ..Batch::default() };
         let scrape = Scrape {
-            started: UnixMillis(0),
+            started: UnixMillis(1_000),
             duration: std::time::Duration::ZERO,
             body_bytes: 0,
             address: String::new(),
@@ -64,7 +73,8 @@ mod tests {
         register_metrics(&mut registry, store);
         let mut told = String::new();
         text::encode(&mut told, &registry).unwrap();
-        assert!(told.contains("store_records{kind=\"nodes\"} 1\n"), "{told}");
-        assert!(told.contains("store_records{kind=\"containers\"} "), "{told}");
+        for line in ["{kind=\"nodes\"} 1\n", "{kind=\"pods\"} 1\n", "{kind=\"containers\"} 2\n"] {
+            assert!(told.contains(&format!("store_records{line}")), "{told}");
+        }
     }
 }

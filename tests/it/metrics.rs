@@ -114,8 +114,8 @@ fn registered() -> BTreeSet<String> {
     for (_, text) in repository::files("src", "rs") {
         let working = text.split("#[cfg(test)]").next().unwrap_or_default();
         let after = working.split("registry.register(").skip(1);
-        let named = after.filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next());
-        names.extend(named.map(str::to_owned));
+        let registered = after.filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next());
+        names.extend(registered.map(str::to_owned));
     }
     assert!(names.len() > 20, "{names:?}");
     names

@@ -36,7 +36,7 @@ fn rules_are_what_their_source_says() {
 #[test]
 fn every_alert_explains_itself() {
     for alert in alerts(&groups()) {
-        let name = alert.alert;
+        let name = alert.name;
         assert!(alert.annotations.summary.ends_with('.') && alert.annotations.description.ends_with('.'), "{name}");
         assert!(alert.annotations.runbook_url.ends_with(&format!("/docs/runbooks/{name}.md")), "{name}");
     }
@@ -44,7 +44,7 @@ fn every_alert_explains_itself() {
 
 #[test]
 fn every_alert_has_a_page_and_every_page_an_alert() {
-    let named: BTreeSet<_> = alerts(&groups()).map(|alert| format!("{}.md", alert.alert)).collect();
+    let named: BTreeSet<_> = alerts(&groups()).map(|alert| format!("{}.md", alert.name)).collect();
     let pages: BTreeSet<_> = repository::files(PAGES, "md").into_iter().map(|(file, _)| file).collect();
     assert_eq!(pages, named);
     for (file, text) in repository::files(PAGES, "md") {
@@ -75,7 +75,7 @@ fn every_alert_is_tried_firing_and_silent() {
         .flat_map(|test| test["promql_expr_test"].as_array().unwrap().clone())
         .collect();
     for alert in alerts(&groups()) {
-        let asked = format!("count(ALERTS{{alertname=\"{}\", alertstate=\"firing\"}})", alert.alert);
+        let asked = format!("count(ALERTS{{alertname=\"{}\", alertstate=\"firing\"}})", alert.name);
         let expected: BTreeSet<bool> = cases
             .iter()
             .filter(|case| case["expr"] == asked.as_str())
@@ -106,10 +106,10 @@ fn promtool_accepts_the_rules_and_their_cases() {
 fn hastened_rules_are_the_same_but_for_their_times() {
     let (slow, fast) = (groups(), rules::hastened(&groups(), 60));
     for (slow, fast) in alerts(&slow).zip(alerts(&fast)) {
-        assert_eq!((slow.alert, slow.labels.severity), (fast.alert, fast.labels.severity));
-        assert!(!slow.lasting.ends_with("ms") && fast.lasting.ends_with("ms"), "{}", slow.alert);
+        assert_eq!((slow.name, slow.labels.severity), (fast.name, fast.labels.severity));
+        assert!(!slow.lasting.ends_with("ms") && fast.lasting.ends_with("ms"), "{}", slow.name);
     }
-    let refused = alerts(&fast).find(|alert| alert.alert == "KubeVitalsRequestsRefused").unwrap();
+    let refused = alerts(&fast).find(|alert| alert.name == "KubeVitalsRequestsRefused").unwrap();
     assert_eq!(refused.lasting, "5000ms");
     assert!(refused.expr.contains("[5000ms]"), "{}", refused.expr);
 }

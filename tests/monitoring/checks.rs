@@ -21,7 +21,7 @@ pub(crate) fn nothing_fires_while_all_is_well(seen: &Seen) -> Result<(), String>
 pub(crate) fn every_alert_fires_by_its_fault_and_ends_with_it(seen: &Seen) -> Result<(), String> {
     let mut faults = Vec::new();
     for alert in rules::alerts(&groups()) {
-        let name = alert.alert;
+        let name = alert.name;
         match (seen.fired.get(name), seen.ended.get(name)) {
             (Some(fired), Some(ended)) => println!("{name}: fired after {fired:.1?}, over after {ended:.1?}"),
             (None, _) => faults.push(format!("{name} did not fire")),

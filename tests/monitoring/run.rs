@@ -31,10 +31,10 @@ const SETTLING: Duration = Duration::from_secs(15);
 /// Looked at each second.
 const WELL: u32 = 10;
 /// Samples expire after 30 s and are missed for ten more; half of the rest is for a busy machine.
-const TO_FIRE: Duration = Duration::from_secs(120);
+const TO_FIRE: Duration = Duration::from_mins(2);
 /// Back-offs reach 20 s, the longest window that has to be clean again half a minute, and certificates
 /// are read again each minute.
-const TO_END: Duration = Duration::from_secs(120);
+const TO_END: Duration = Duration::from_mins(2);
 /// As long as the certificate that takes the place of the ending one is good.
 const LONG: Duration = Duration::from_hours(24 * 90);
 

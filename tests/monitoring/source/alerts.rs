@@ -49,15 +49,15 @@ fn errors(record: &'static str, window: &str) -> Rule {
 
 /// An alert by all that tells it from others; its page is named after it.
 fn alert(
-    (alert, severity): (&'static str, Severity),
+    (name, severity): (&'static str, Severity),
     lasting: &str,
     expr: &str,
     summary: &'static str,
     description: &'static str,
 ) -> Rule {
     let (expr, lasting) = (expr.to_owned(), lasting.to_owned());
-    let annotations = Annotations { summary, description, runbook_url: format!("{RUNBOOKS}/{alert}.md") };
-    Rule::Alert(Alert { alert, expr, lasting, labels: Labels { severity }, annotations })
+    let annotations = Annotations { summary, description, runbook_url: format!("{RUNBOOKS}/{name}.md") };
+    Rule::Alert(Alert { name, expr, lasting, labels: Labels { severity }, annotations })
 }
 
 fn availability() -> Vec<Rule> {

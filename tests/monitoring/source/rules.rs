@@ -22,7 +22,8 @@ pub(crate) enum Rule {
 /// A state that somebody has to look into.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Alert {
-    pub(crate) alert: &'static str,
+    #[serde(rename = "alert")]
+    pub(crate) name: &'static str,
     pub(crate) expr: String,
     #[serde(rename = "for")]
     pub(crate) lasting: String,
@@ -120,7 +121,7 @@ pub(crate) fn alerts(groups: &[Group]) -> impl Iterator<Item = &Alert> {
 pub(crate) fn expressions(groups: &[Group]) -> impl Iterator<Item = (&'static str, &str)> {
     groups.iter().flat_map(|group| &group.rules).map(|rule| match rule {
         Rule::Record { record, expr } => (*record, expr.as_str()),
-        Rule::Alert(alert) => (alert.alert, alert.expr.as_str()),
+        Rule::Alert(alert) => (alert.name, alert.expr.as_str()),
     })
 }
 
@@ -129,7 +130,7 @@ fn with_shorter_windows(expression: &str, divisor: u32) -> String {
     let mut shorter_one = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let (window, rest) = part.split_once(']').unwrap();
-        shorter_one += &format!("[{}]{rest}", shorter(window, divisor));
+        shorter_one.extend(["[", &shorter(window, divisor), "]", rest]);
     }
     shorter_one
 }

@@ -54,7 +54,7 @@ fn answers() -> Vec<Panel> {
     vec![
         Panel::new(Lines, "Bytes sent", BytesPerSecond, "Bodies of answers, by resource.")
             .query(
-                r#"sum by (resource) (rate(kube_vitals_response_size_bytes_sum{@}[$__rate_interval]))"#,
+                "sum by (resource) (rate(kube_vitals_response_size_bytes_sum{@}[$__rate_interval]))",
                 "{{resource}}",
             ),
         Panel::new(Lines, "Size of answers, 90th percentile", Bytes, "Of bodies as sent, by verb and resource.")
