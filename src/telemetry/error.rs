@@ -18,6 +18,9 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// A file without any certificate would leave nobody to trust.
+    #[error("there is no certificate in {}", .0.display())]
+    NoCertificate(PathBuf),
     /// No client for the collector can be made, e.g. of files that are no certificates. Says
     /// nothing about whether a collector answers.
     #[error("no way to the OTLP collector can be made")]

@@ -10,7 +10,7 @@
 //! span  ──endpoint set?──▶ traces ──batch thread──▶ otlp ──▶ collector
 //! metrics.rs of each room ──register──▶ registry ──▶ /metrics, in OpenMetrics or classic text
 //! /proc ──process──────────────────────────┘
-//! traceparent of callers ──context──▶ parent or link of a span
+//! traceparent of callers ──context──▶ traced or not, parent or link of the request's span
 //! ```
 
 mod causes;

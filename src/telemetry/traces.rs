@@ -1,13 +1,13 @@
 //! Which spans are made, and how they are sent: to an OTLP collector, if one is set.
 //!
 //! ```text
-//! span ──sampler──▶ queue (bounded, full = dropped and counted) ──batch thread──▶ exporter ──▶ otlp
+//! request, scrape ──sampling──▶ spans ──▶ queue (bounded, full = dropped and counted) ──batch thread──▶ exporter ──▶ otlp
 //! ```
 
 mod exporter;
 mod metrics;
 mod queue;
-mod sampler;
+mod sampling;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -15,17 +15,18 @@ use std::time::Duration;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry::{Key, KeyValue};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::SdkTracerProvider;
-use tracing::{Level, Subscriber};
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use tracing::Subscriber;
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::registry::LookupSpan;
 
-pub use super::context::{adopt_parent, inject, link};
+pub use self::sampling::{request, scrape};
+pub use super::context::inject;
 use super::{Error, otlp};
 use crate::config::Traces;
 
 pub(super) use self::metrics::Metrics;
+use self::sampling::Sampling;
 
 /// What is left of the pod's grace period after delay and drain must hold this.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -61,7 +62,8 @@ where
     let client = otlp::Client::new(&settings.otlp, otlp::Service::TRACES)?;
     let provider = SdkTracerProvider::builder()
         .with_resource(resource())
-        .with_sampler(sampler::of(settings))
+        // What is not to be sampled was not made.
+        .with_sampler(Sampler::AlwaysOn)
         .with_span_processor(queue::before(client, settings.queue_spans, metrics)?)
         .build();
     let layer = tracing_opentelemetry::layer()
@@ -71,9 +73,7 @@ where
         .with_threads(false)
         .with_target(false)
         .with_tracked_inactivity(false)
-        .with_filter(filter_fn(|metadata| {
-            metadata.is_span() && *metadata.level() <= Level::INFO && metadata.target().starts_with("kube_vitals")
-        }));
+        .with_filter(Sampling::new(settings));
     Ok((Some(layer), Guard(Some(provider))))
 }
 

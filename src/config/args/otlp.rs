@@ -71,6 +71,11 @@ struct Variables<'a, V> {
 }
 
 impl Signal {
+    /// Whether an endpoint is set.
+    pub(in crate::config) fn is_set(&self, typed: &Typed<'_>, variable: &impl Fn(&str) -> Option<String>) -> bool {
+        Variables { signal: self, variable }.endpoint(typed).is_some()
+    }
+
     /// Where this signal goes: as the flags say, else as its own variables do, else as those of all
     /// signals do. `None` where no endpoint is set, or something is wrong.
     pub(in crate::config) fn read(

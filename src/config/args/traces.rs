@@ -12,6 +12,7 @@ const DEFAULT_QUEUE_SPANS: usize = 2048;
 /// Some 64 MiB.
 const LONGEST_QUEUE_SPANS: usize = 1 << 16;
 
+const EXPORTER: &str = "OTEL_TRACES_EXPORTER";
 const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
 const SAMPLER_ARGUMENT: &str = "OTEL_TRACES_SAMPLER_ARG";
 
@@ -33,14 +34,15 @@ pub(super) fn read(
     let typed_rate = requests.map(|typed| faults.read("--tracing-sampling-rate-per-million", typed, rate));
     let typed = &args.scrape_tracing_sampling_rate_per_million;
     let scrapes_per_million = faults.read("--scrape-tracing-sampling-rate-per-million", typed, rate);
-    if set("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) || exporter(&set, faults)? {
-        return None;
-    }
     let typed = Typed {
         endpoint: ("--otlp-endpoint", args.otlp_endpoint.as_deref().unwrap_or_default()),
         protocol: ("--otlp-protocol", args.otlp_protocol.as_deref().unwrap_or_default()),
     };
-    let otlp = TRACES.read(&typed, variable, faults)?;
+    if is_off(&set) || !TRACES.is_set(&typed, variable) {
+        return None;
+    }
+    exporter(&set, faults);
+    let otlp = TRACES.read(&typed, variable, faults);
     let sampling = match typed_rate {
         Some(rate) => rate.map(|requests_per_million| Sampling { requests_per_million, follows_parent: true }),
         None => sampling(&set, faults),
@@ -50,7 +52,7 @@ pub(super) fn read(
     let queue_spans = queue.map(|typed| faults.read("OTEL_BSP_MAX_QUEUE_SIZE", &typed, queue_length));
     let sampling = sampling?;
     Some(Traces {
-        otlp,
+        otlp: otlp?,
         requests_per_million: sampling.requests_per_million,
         scrapes_per_million: scrapes_per_million?,
         follows_parent: sampling.follows_parent,
@@ -58,14 +60,16 @@ pub(super) fn read(
     })
 }
 
-/// Whether there is to be none; `None` where one is asked for that is not here.
-fn exporter(set: &impl Fn(&str) -> Option<String>, faults: &mut Faults) -> Option<bool> {
-    let Some(typed) = set("OTEL_TRACES_EXPORTER") else { return Some(false) };
-    faults.read("OTEL_TRACES_EXPORTER", &typed, |typed| match typed {
-        "otlp" => Ok(false),
-        "none" => Ok(true),
-        _ => Err(format!("{typed:?} is not spoken here: otlp is, and none turns traces off")),
-    })
+/// Whether traces are turned off, whatever else is set.
+fn is_off(set: &impl Fn(&str) -> Option<String>) -> bool {
+    let is_disabled = set("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    is_disabled || set(EXPORTER).is_some_and(|name| name == "none")
+}
+
+fn exporter(set: &impl Fn(&str) -> Option<String>, faults: &mut Faults) {
+    if let Some(name) = set(EXPORTER).filter(|name| name != "otlp") {
+        faults.add(EXPORTER, format!("{name:?} is not spoken here: otlp is, and none turns traces off"));
+    }
 }
 
 fn sampling(set: &impl Fn(&str) -> Option<String>, faults: &mut Faults) -> Option<Sampling> {

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use flate2::Compression;
@@ -83,8 +84,7 @@ impl Client {
             | StatusCode::SERVICE_UNAVAILABLE
             | StatusCode::GATEWAY_TIMEOUT) => {
                 let seconds = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-                let retry_after = seconds.map(std::time::Duration::from_secs);
-                Err(PostError::Passing { reason: format!("answered {status}"), retry_after })
+                Err(PostError::passing_after(format!("answered {status}"), seconds.map(Duration::from_secs)))
             }
             status => Err(PostError::Refused(format!("answered {status}"))),
         }
@@ -132,8 +132,11 @@ fn http_client(settings: &Otlp) -> Result<reqwest::Client, Error> {
         builder = builder.http2_prior_knowledge();
     }
     if let Some(path) = &settings.authority_file {
-        let certificates = Certificate::from_pem_bundle(&read(path)?);
-        builder = builder.tls_certs_only(certificates.map_err(Error::Collector)?);
+        let certificates = Certificate::from_pem_bundle(&read(path)?).map_err(Error::Collector)?;
+        if certificates.is_empty() {
+            return Err(Error::NoCertificate(path.clone()));
+        }
+        builder = builder.tls_certs_only(certificates);
     } else if settings.endpoint.starts_with("http:") {
         // The system's authorities would be loaded also where none are needed, and there may be
         // none, as in an empty image.

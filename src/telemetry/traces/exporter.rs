@@ -48,16 +48,18 @@ impl Exporter {
         let mut pause = FIRST_PAUSE;
         loop {
             let attempt = tokio::time::timeout_at(deadline, self.client.post(message)).await;
-            match attempt.unwrap_or_else(|_| Err(PostError::passing(format!("no answer within {PATIENCE:?}")))) {
-                Ok(answer) => return Ok(not_taken(&answer)),
-                Err(PostError::Passing { retry_after, .. })
-                    if Instant::now() + retry_after.unwrap_or(pause) < deadline =>
-                {
-                    tokio::time::sleep(retry_after.unwrap_or(pause)).await;
-                    pause *= 2;
-                }
-                Err(error) => return Err(error),
+            let error = match attempt {
+                Ok(Ok(answer)) => return Ok(not_taken(&answer)),
+                Ok(Err(error)) => error,
+                Err(_) => PostError::passing(format!("no answer within {PATIENCE:?}")),
+            };
+            let PostError::Passing { retry_after, .. } = &error else { return Err(error) };
+            let wait = retry_after.unwrap_or(pause);
+            if wait >= deadline.saturating_duration_since(Instant::now()) {
+                return Err(error);
             }
+            tokio::time::sleep(wait).await;
+            pause *= 2;
         }
     }
 

@@ -145,5 +145,9 @@ fn what_is_not_here_is_refused_by_name_and_with_what_is() {
     let ratio = [("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "1.5")];
     assert!(fault(&[], &ratio).starts_with("OTEL_TRACES_SAMPLER_ARG"));
     assert_eq!(traces(&[], &[("OTEL_PROPAGATORS", "tracecontext,baggage")]).queue_spans, 2048);
-    assert_eq!(read(&[], &[("OTEL_PROPAGATORS", "b3")]).unwrap(), None, "and is nobody's affair without a collector");
+    let alone = [("OTEL_PROPAGATORS", "b3"), ("OTEL_TRACES_EXPORTER", "zipkin")];
+    assert_eq!(read(&[], &alone).unwrap(), None, "and is nobody's affair without a collector");
+    let both = read(&["--otlp-endpoint=collector"], &alone).unwrap_err();
+    let told: Vec<_> = both.iter().map(|fault| fault.flag).collect();
+    assert_eq!(told, ["OTEL_TRACES_EXPORTER", "--otlp-endpoint", "OTEL_PROPAGATORS"]);
 }

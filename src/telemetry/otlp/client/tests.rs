@@ -2,7 +2,6 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request as HttpRequest;
@@ -51,10 +50,13 @@ async fn post(settings: &Otlp) -> Result<ExportTraceServiceResponse, PostError> 
     Ok(ExportTraceServiceResponse::decode(answer).unwrap())
 }
 
+/// Headers and messages.
+type Received = Arc<Mutex<Vec<(BTreeMap<String, String>, ExportTraceServiceRequest)>>>;
+
 /// A gRPC server by other hands, which refuses, or takes what it is sent but for one span.
 struct Receiver {
     refusal: Option<Status>,
-    received: Arc<Mutex<Vec<(BTreeMap<String, String>, ExportTraceServiceRequest)>>>,
+    received: Received,
 }
 
 #[tonic::async_trait]
@@ -67,17 +69,13 @@ impl TraceService for Receiver {
         let headers = metadata.into_headers();
         let headers = headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
         self.received.lock().push((headers.collect(), message));
-        match &self.refusal {
-            Some(status) => Err(status.clone()),
-            None => {
-                let partial = ExportTracePartialSuccess { rejected_spans: 1, error_message: "odd".to_owned() };
-                Ok(Response::new(ExportTraceServiceResponse { partial_success: Some(partial) }))
-            }
+        if let Some(status) = &self.refusal {
+            return Err(status.clone());
         }
+        let partial = ExportTracePartialSuccess { rejected_spans: 1, error_message: "odd".to_owned() };
+        Ok(Response::new(ExportTraceServiceResponse { partial_success: Some(partial) }))
     }
 }
-
-type Received = Arc<Mutex<Vec<(BTreeMap<String, String>, ExportTraceServiceRequest)>>>;
 
 async fn grpc_server(refusal: Option<Status>) -> (Otlp, Received) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -144,6 +142,8 @@ async fn http_answers_are_told_apart_by_whether_to_come_again() {
     let wait = |reason: &str, retry_after| PostError::Passing { reason: reason.to_owned(), retry_after };
     let seven = Some(Duration::from_secs(7));
     assert_eq!(answer(429, "7").await.unwrap_err(), wait("answered 429 Too Many Requests", seven));
+    let never = answer(429, "18446744073709551615").await.unwrap_err();
+    assert_eq!(never, wait("answered 429 Too Many Requests", Some(Duration::from_hours(1))));
     assert_eq!(answer(503, "soon").await.unwrap_err(), wait("answered 503 Service Unavailable", None));
     for status in [307, 400, 401, 404, 413, 500] {
         let error = answer(status, "7").await.unwrap_err();
@@ -258,6 +258,9 @@ async fn the_collector_is_verified_and_shown_our_certificate() {
     let stranger = Some(pki.file("other.crt", &Pki::new().authority.pem()));
     let error = post(&Otlp { authority_file: stranger, ..known.clone() }).await.unwrap_err();
     assert!(error.to_string().contains("certificate"), "{error}");
-    let no_pem = Some(pki.file("no.crt", "-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----\n"));
-    assert!(Client::new(&Otlp { authority_file: no_pem, ..known }, Service::TRACES).is_err());
+    for no_certificate in ["", "hello", "-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----\n"] {
+        let file = Some(pki.file("no.crt", no_certificate));
+        let refused = Client::new(&Otlp { authority_file: file, ..known.clone() }, Service::TRACES);
+        assert!(refused.is_err(), "{no_certificate:?}");
+    }
 }
