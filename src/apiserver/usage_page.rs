@@ -14,8 +14,8 @@ use crate::apiserver::content::Content;
 use crate::apiserver::filters::InFlight;
 use crate::apiserver::resources::{Stream, Turns};
 use crate::apiserver::status::Status;
-use crate::export::{Page, PageFilter};
-use crate::promtext::encode::Format;
+use crate::export::{Format, Page, PageFilter};
+
 use crate::telemetry::registry::{CLASSIC, OPEN_METRICS, prefers_open_metrics};
 
 /// The page, as far as the query wants it.

@@ -33,3 +33,5 @@ mod world;
 pub use error::Error;
 pub use exporter::Exporter;
 pub use page::{Page, PageFilter, PageFilterError};
+
+pub use crate::promtext::encode::Format;

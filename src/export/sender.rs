@@ -72,10 +72,11 @@ impl Sender {
                 Attempt::Again(asked) => asked,
             };
             let wait = backoff.next(asked);
-            if begun.elapsed() + wait > RETRY_FOR {
+            // Also before the next one, if this is given up: the engine has asked for it.
+            tokio::time::sleep(wait).await;
+            if begun.elapsed() > RETRY_FOR {
                 return self.metrics.dropped(Dropped::GaveUp, samples);
             }
-            tokio::time::sleep(wait).await;
             self.metrics.retried();
         }
     }

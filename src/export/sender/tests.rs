@@ -140,6 +140,18 @@ async fn an_engine_that_asks_for_a_pause_gets_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_engine_that_asks_for_a_long_pause_is_left_in_peace_by_all_batches() {
+    let fixture = Fixture::start(ONE, vec![Err(Failed::NotSent(cause())), answer(429, &[("retry-after", "600")])]);
+    fixture.push_and_wait(&[10, 25], 400).await;
+    let waits = fixture.waits();
+    assert!((waits[1] - 300.0).abs() < 0.1 && waits.len() == 2, "{waits:?}");
+    fixture.assert_told(&[
+        r#"export_dropped_samples_total{target="vm",reason="gave_up"} 3"#,
+        r#"export_samples_total{target="vm"} 3"#,
+    ]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_an_engine_refuses_is_dropped_and_counted() {
     let fixture = Fixture::start(ONE, vec![answer(400, &[]), answer(404, &[]), answer(302, &[])]);
     fixture.push_and_wait(&[10, 25, 40, 55], 10).await;

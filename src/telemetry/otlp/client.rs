@@ -84,8 +84,7 @@ impl Client {
             | StatusCode::SERVICE_UNAVAILABLE
             | StatusCode::GATEWAY_TIMEOUT) => {
                 let seconds = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-                let retry_after = seconds.map(Duration::from_secs);
-                Err(PostError::Passing { reason: format!("answered {status}"), retry_after })
+                Err(PostError::passing_after(format!("answered {status}"), seconds.map(Duration::from_secs)))
             }
             status => Err(PostError::Refused(format!("answered {status}"))),
         }

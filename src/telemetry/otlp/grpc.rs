@@ -49,7 +49,7 @@ pub(crate) fn judge(code: StatusCode, head: &HeaderMap, trailers: Option<&Header
     let reason = format!("gRPC status {status}: {message}");
     let retry_after = text("grpc-status-details-bin").and_then(retry_delay);
     let is_passing = PASSING.contains(&status) || (status == RESOURCE_EXHAUSTED && retry_after.is_some());
-    Err(if is_passing { PostError::Passing { reason, retry_after } } else { PostError::Refused(reason) })
+    Err(if is_passing { PostError::passing_after(reason, retry_after) } else { PostError::Refused(reason) })
 }
 
 /// From something before the collector, or no gRPC server at all.

@@ -142,6 +142,8 @@ async fn http_answers_are_told_apart_by_whether_to_come_again() {
     let wait = |reason: &str, retry_after| PostError::Passing { reason: reason.to_owned(), retry_after };
     let seven = Some(Duration::from_secs(7));
     assert_eq!(answer(429, "7").await.unwrap_err(), wait("answered 429 Too Many Requests", seven));
+    let never = answer(429, "18446744073709551615").await.unwrap_err();
+    assert_eq!(never, wait("answered 429 Too Many Requests", Some(Duration::from_hours(1))));
     assert_eq!(answer(503, "soon").await.unwrap_err(), wait("answered 503 Service Unavailable", None));
     for status in [307, 400, 401, 404, 413, 500] {
         let error = answer(status, "7").await.unwrap_err();
