@@ -37,7 +37,7 @@ struct Tally {
 
 impl Collector for Coverage {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let moment = self.0.current();
+        let moment = self.0.glance();
         let tallies = [("nodes", nodes(&moment)), ("pods", pods(&moment))];
         let help = "Nodes and pods that have or should have usage, by how it is served; partial lacks some of it";
         let states = tallies.iter().flat_map(|(resource, tally)| tally.states(resource));

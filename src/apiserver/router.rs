@@ -128,7 +128,7 @@ async fn metrics(State(content): Shared, request: Request) -> Result<Response, S
     let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     let (exposition, accept) = (Arc::clone(&content.api.exposition), accept.map(str::to_owned));
     let written = move || exposition.answer(accept.as_deref());
-    let answer = if content.moments().current().view.pod_count() > INLINE_PODS {
+    let answer = if content.moments().glance().view.pod_count() > INLINE_PODS {
         tokio::task::spawn_blocking(written).await
     } else {
         Ok(written())

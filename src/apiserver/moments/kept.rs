@@ -88,13 +88,19 @@ impl Moments {
             return Arc::clone(newest);
         }
         // The version is drawn after all that it stands for: no change in it has a later one.
-        let (view, snapshot) = (self.cluster.view(), self.store.snapshot());
+        let glance = Moment { now, ..self.glance() };
         let (step, revision) = (self.revisions.next(), self.revisions.next());
-        let moment = Arc::new(Moment { view, snapshot, now, ages: self.ages, step, revision, tag: self.tag });
+        let moment = Arc::new(Moment { step, revision, ..glance });
         kept.push_back(Arc::clone(&moment));
         self.forget_old(&mut kept, LAST_STEP);
         self.newest.send_replace(revision);
         moment
+    }
+
+    /// How things are now, for who tells nobody a version of it: it has none, and is not kept.
+    pub(crate) fn glance(&self) -> Moment {
+        let (view, snapshot) = (self.cluster.view(), self.store.snapshot());
+        Moment { view, snapshot, now: self.clock.now(), ages: self.ages, step: 0, revision: 0, tag: self.tag }
     }
 
     /// The kept moment of this very revision.
