@@ -22,17 +22,37 @@ fn object(folder: &str, kind: &str, name: &str) -> Value {
 
 const BASE: &str = "deploy/base";
 const REPLACEMENT: &str = "deploy/metrics-server-replacement";
+const MONITORING: &str = "deploy/monitoring";
 
 #[test]
 fn every_manifest_is_listed_in_its_kustomization() {
-    for folder in [BASE, REPLACEMENT] {
+    for folder in [BASE, REPLACEMENT, MONITORING] {
         let kustomization = repository::read(&format!("{folder}/kustomization.yaml"));
         let kustomization: Value = serde_saphyr::from_str(&kustomization).unwrap();
         let listed = kustomization["resources"].as_array().unwrap();
-        for (file, _) in repository::files(folder, "yaml").iter().filter(|(file, _)| file != "kustomization.yaml") {
+        for (file, _) in repository::files(folder, "yaml").iter().filter(|(file, _)| is_manifest(file)) {
             assert!(listed.contains(&json!(file)), "{folder}/{file} is never applied");
         }
     }
+}
+
+/// What lies deeper is for who has no kustomize.
+fn is_manifest(file: &str) -> bool {
+    file != "kustomization.yaml" && !file.contains('/')
+}
+
+#[test]
+fn every_replica_is_scraped_over_verified_tls_as_the_job_that_alerts_ask_for() {
+    let monitor = object(MONITORING, "ServiceMonitor", "kube-vitals");
+    let labels: Value = serde_saphyr::from_str(&repository::read("deploy/base/kustomization.yaml")).unwrap();
+    let of_service = &labels["labels"][0]["pairs"];
+    assert_eq!(monitor["spec"]["jobLabel"], "app.kubernetes.io/name");
+    assert_eq!(of_service["app.kubernetes.io/name"], "kube-vitals");
+    assert_eq!(monitor["spec"]["selector"]["matchLabels"]["app.kubernetes.io/name"], "kube-vitals");
+    let endpoint = &monitor["spec"]["endpoints"][0];
+    assert_eq!((&endpoint["port"], &endpoint["scheme"]), (&json!("https"), &json!("https")));
+    let secret = json!({"secret": {"name": "custom-api-serving-cert", "key": "ca.crt"}});
+    assert_eq!(endpoint["tlsConfig"], json!({"serverName": "custom-api.custom-api.svc", "ca": secret}));
 }
 
 #[test]
