@@ -30,7 +30,7 @@ pub(crate) async fn usage_page(State(content): State<Arc<Content>>, request: Req
     } else {
         (CLASSIC, Format::Classic)
     };
-    let moment = content.moments().current();
+    let moment = content.moments().glance();
     let (world, max_sample_age) =
         ((Arc::clone(&moment.view), Arc::clone(&moment.snapshot)), moment.ages.max_sample_age);
     let page = Page::new(world, moment.now, max_sample_age, filter, format);
