@@ -1,7 +1,7 @@
 //! How much of what exists is served now, as metrics.
 //!
 //! Goes through the cluster as a list does, by the same rules, whenever the metrics are asked for:
-//! some 0.4 microseconds a pod, and nothing in between.
+//! some half a microsecond a pod, and nothing in between.
 
 use std::collections::BTreeMap;
 use std::fmt;

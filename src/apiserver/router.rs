@@ -24,8 +24,8 @@ use crate::apiserver::status::Status;
 use crate::apiserver::usage_page::usage_page;
 
 type Shared = State<Arc<Content>>;
-/// Going through more pods takes over a millisecond: not on a thread that serves requests.
-const INLINE_PODS: usize = 2_500;
+/// Going through more pods takes more than a millisecond: not on a thread that serves requests.
+const INLINE_PODS: usize = 2_000;
 
 type Routes = Vec<(String, MethodRouter<Arc<Content>>)>;
 
