@@ -79,13 +79,13 @@ async fn moments_are_made_only_while_somebody_watches_and_forgotten_when_nobody_
     let stop = CancellationToken::new();
     let running = tokio::spawn(Arc::clone(&moments).run(stop.clone()));
     moments.current();
-    tokio::time::sleep(STEP * 4).await;
+    tokio::time::sleep(UNWATCHED_TURN * 2).await;
     assert_eq!(moments.kept.lock().len(), 1, "nobody watches");
     hand.advance(KEPT_FOR + seconds(1));
-    tokio::time::sleep(STEP * 2).await;
+    tokio::time::sleep(UNWATCHED_TURN * 2).await;
     assert_eq!(moments.kept.lock().len(), 0, "nobody can go on from it");
     let mut news = moments.subscribe();
-    news.changed().await.unwrap();
+    tokio::time::timeout(STEP, news.changed()).await.expect("at once").unwrap();
     assert!(!moments.kept.lock().is_empty());
     stop.cancel();
     running.await.unwrap();
