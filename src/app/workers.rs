@@ -28,10 +28,10 @@ impl Workers {
     /// When the system gives no threads.
     pub(super) fn start() -> io::Result<Self> {
         let threads = available_parallelism().map_or(1, NonZero::get).min(MOST);
-        let runtime = Builder::new_multi_thread().worker_threads(threads).thread_name("answers").enable_all().build()?;
+        let runtime =
+            Builder::new_multi_thread().worker_threads(threads).thread_name("answers").enable_all().build()?;
         Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime) })
     }
-
 }
 
 impl Drop for Workers {
