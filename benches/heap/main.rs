@@ -42,6 +42,9 @@ fn main() -> Result<ExitCode, String> {
     if let Some(cluster) = after(server::CLUSTER) {
         return server::cluster(&cluster).map(|()| ExitCode::SUCCESS);
     }
+    if let Some(server) = after(server::CLIENTS_OF) {
+        return server::clients(&server).map(|()| ExitCode::SUCCESS);
+    }
     if let Some(shape) = after(ONLY) {
         println!("{:.0} bytes", server::heap_bytes(shape.parse()?)?);
         return Ok(ExitCode::SUCCESS);
@@ -58,6 +61,7 @@ fn main() -> Result<ExitCode, String> {
     let node = (more_nodes - few) / 200.0 - 20.0 * (pod + container);
     println!("the server with one pod: {:.0} kB", one / 1000.0);
     let store = store::costs();
+    let connection = server::connection_bytes()?;
     let measured = [
         ("node, its idle connection and what it needs to go on included", node),
         ("node, in the store alone", store.node),
@@ -65,6 +69,7 @@ fn main() -> Result<ExitCode, String> {
         ("pod, in the store alone", store.pod),
         ("container", container),
         ("container, in the store alone", store.container),
+        ("client's idle connection, HTTP/2", connection),
     ];
     Ok(bars::judge(&measured))
 }
