@@ -80,10 +80,10 @@ pub(crate) fn heap_bytes(shape: Shape) -> Result<f64, String> {
 pub(crate) fn connection_bytes() -> Result<f64, String> {
     let server = Running::start(Shape { nodes: 1, pods: 1, containers: 1 })?;
     let without = server.at_rest()?;
-    let clients = start_clients(server.address)?;
+    let clients = start_clients(&server)?;
     let with = server.at_rest()?;
     // What is made for the first answer is the server's, not a connection's.
-    let more = start_clients(server.address)?;
+    let more = start_clients(&server)?;
     let with_more = server.at_rest()?;
     drop((clients, more));
     server.stop()?;
@@ -164,10 +164,13 @@ fn start_cluster(shape: Shape, folder: &Path) -> Result<(Process, String), Strin
     Ok((cluster, flags))
 }
 
-fn start_clients(server: SocketAddr) -> Result<Process, String> {
+fn start_clients(server: &Running) -> Result<Process, String> {
     let program = std::env::current_exe().map_err(text)?;
+    let kubeconfig = fs::read_to_string(server.folder.path().join("server.kubeconfig")).map_err(text)?;
+    let token = kubeconfig.split("token: ").nth(1).and_then(|rest| rest.split('}').next());
+    let token = token.ok_or("no token in the kubeconfig")?;
     let mut command = Command::new(program);
-    command.args([CLIENTS_OF, &server.to_string()]).stdin(Stdio::null()).stdout(Stdio::piped());
+    command.args([CLIENTS_OF, &format!("{} {token}", server.address)]).stdin(Stdio::null()).stdout(Stdio::piped());
     let mut clients = Process::start("the clients", &mut command)?;
     clients.line(Duration::from_mins(1), |line| line == CONNECTED)?;
     Ok(clients)
@@ -175,6 +178,8 @@ fn start_clients(server: SocketAddr) -> Result<Process, String> {
 
 /// Is many clients, each with its own connection, until the process is ended.
 pub(crate) fn clients(server: &str) -> Result<(), String> {
+    // Whoever is nobody is not kept.
+    let (server, token) = server.split_once(' ').ok_or("clients have a server and a token")?;
     let runtime = Runtime::new().map_err(text)?;
     runtime.block_on(async {
         let mut connected = Vec::new();
@@ -182,7 +187,7 @@ pub(crate) fn clients(server: &str) -> Result<(), String> {
             // Verified elsewhere; here a connection is all that is wanted.
             let client =
                 reqwest::Client::builder().no_proxy().danger_accept_invalid_certs(true).build().map_err(text)?;
-            let answer = client.get(format!("https://{server}/livez")).send().await.map_err(text)?;
+            let answer = client.get(format!("https://{server}/livez")).bearer_auth(token).send().await.map_err(text)?;
             if answer.version() != http::Version::HTTP_2 || !answer.status().is_success() {
                 return Err(format!("{:?} {}", answer.version(), answer.status()));
             }
