@@ -10,7 +10,7 @@
 //! |---|---|
 //! | [`config`] | what the operator asked for: flags, environment, checked settings |
 //! | [`usage`] | the nouns and the arithmetic: samples, runs, usage, quantities; pure |
-//! | [`promtext`] | the Prometheus text of kubelets, read and written; pure |
+//! | [`promtext`] | what kubelets expose, in Prometheus's text or protobuf: read, and written for tests; pure |
 //! | [`cluster`] | what exists: nodes and pods, watched |
 //! | [`scrape`] | asking the kubelets, each in its own phase |
 //! | [`store`] | what we remember: latest usage per node, outcomes |

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 /// What was measured when it was last lowered, in bytes.
 const KEPT: [(&str, f64); 6] = [
-    ("node, its idle connection included", 10_000.0),
+    ("node, its idle connection and what it needs to go on included", 10_800.0),
     ("node, in the store alone", 420.0),
     ("pod", 310.0),
     ("pod, in the store alone", 64.0),
@@ -17,12 +17,12 @@ const TOLERANCE: f64 = 0.1;
 
 /// Prints each figure beside the one that is kept here; fails if one is exceeded.
 pub(crate) fn judge(measured: &[(&str, f64)]) -> ExitCode {
-    println!("{:<36} {:>9} {:>9}", "bytes on the heap for each", "measured", "kept");
+    println!("{:<60} {:>9} {:>9}", "bytes on the heap for each", "measured", "kept");
     let mut within = true;
     for ((name, bytes), (kept_name, kept)) in measured.iter().zip(KEPT) {
         let exceeded = *bytes > kept * (1.0 + TOLERANCE) || *name != kept_name;
         within &= !exceeded;
-        println!("{name:<36} {bytes:>9.0} {kept:>9.0}{}", if exceeded { "  EXCEEDED" } else { "" });
+        println!("{name:<60} {bytes:>9.0} {kept:>9.0}{}", if exceeded { "  EXCEEDED" } else { "" });
     }
     if within { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

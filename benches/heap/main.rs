@@ -59,7 +59,7 @@ fn main() -> Result<ExitCode, String> {
     println!("the server with one pod: {:.0} kB", one / 1000.0);
     let store = store::costs();
     let measured = [
-        ("node, its idle connection included", node),
+        ("node, its idle connection and what it needs to go on included", node),
         ("node, in the store alone", store.node),
         ("pod", pod),
         ("pod, in the store alone", store.pod),

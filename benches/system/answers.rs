@@ -9,20 +9,21 @@ const PODS: &str = "https://custom-api.custom-api.svc/apis/metrics.k8s.io/v1beta
 const LISTS: u32 = 7;
 const GETS: u32 = 2000;
 
-/// Waits until all `pods` are served and prints how long that took; a client for more.
+/// Waits until all `pods` are served and prints how long that took; a client for more, and that time.
 pub(crate) async fn first_usage(
     simulation: &Simulation,
     port: u16,
     pods: u64,
     started: Instant,
-) -> Result<reqwest::Client, String> {
+) -> Result<(reqwest::Client, Duration), String> {
     let limit = Duration::from_mins(3);
     let mut told = String::new();
     while started.elapsed() < limit {
         match served(simulation, port).await {
             Ok((client, served)) if served == pods => {
-                println!("first usage of all {pods} pods {:.2} s after start", started.elapsed().as_secs_f64());
-                return Ok(client);
+                let took = started.elapsed();
+                println!("first usage of all {pods} pods {:.2} s after start", took.as_secs_f64());
+                return Ok((client, took));
             }
             Ok((_, served)) => told = format!("{served} of {pods} pods"),
             Err(error) => told = error,
@@ -79,7 +80,8 @@ async fn served(simulation: &Simulation, port: u16) -> Result<(reqwest::Client, 
     Ok((client, items as u64))
 }
 
-async fn get(client: &reqwest::Client, url: &str) -> Result<bytes::Bytes, String> {
+/// The body of a good answer.
+pub(crate) async fn get(client: &reqwest::Client, url: &str) -> Result<bytes::Bytes, String> {
     let answer = client.get(url).send().await.map_err(|error| format!("{url}: {error:?}"))?;
     let status = answer.status();
     let body = answer.bytes().await.map_err(|error| format!("{url}: {error:?}"))?;

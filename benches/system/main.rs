@@ -2,8 +2,9 @@
 //!
 //! The cluster lives in this process, the server in one of its own, so that its CPU and memory are
 //! its own. `cargo bench --bench system -- --nodes 1000` prints the figures; nothing is judged here.
-//! Where `--beside` names another build of the server, both run at the same time against the same
-//! cluster, so that what else the machine does befalls both alike.
+//! Of several sizes, such as `--nodes 100,1000,5000`, it also tells how the costs grow. Where `--beside`
+//! names another build of the server, both run at the same time against the same cluster, so that what
+//! else the machine does befalls both alike.
 
 #![allow(
     clippy::disallowed_methods,
@@ -26,23 +27,27 @@ mod simulation;
 mod usage_of;
 
 mod answers;
+mod freshness;
+mod growth;
 mod resident;
+mod run;
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Parser;
 use kube_vitals::sim::Scenario;
 
-use crate::server::Server;
+use crate::growth::Costs;
+use crate::run::Run;
 use crate::simulation::Simulation;
 
 /// What to simulate.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Nodes.
-    #[arg(long, default_value_t = 100)]
-    nodes: u32,
+    /// Nodes; of several numbers, each is simulated in turn.
+    #[arg(long, value_delimiter = ',', default_value = "100")]
+    nodes: Vec<u32>,
     /// Pods on each node.
     #[arg(long, default_value_t = 30)]
     pods_per_node: u32,
@@ -59,6 +64,12 @@ struct Arguments {
     /// have no room for the connections of a third.
     #[arg(long, value_name = "PROGRAM")]
     beside: Option<PathBuf>,
+    /// Follow the readings of some pods for three rounds: how late are they served?
+    #[arg(long)]
+    freshness: bool,
+    /// Cut all connections to kubelets at once and measure the round after that.
+    #[arg(long)]
+    cut: bool,
     /// How long the server is left running after the figures, for a profiler.
     #[arg(long, default_value_t = 0)]
     linger_seconds: u64,
@@ -68,8 +79,8 @@ struct Arguments {
 }
 
 impl Arguments {
-    fn pods(&self) -> u64 {
-        u64::from(self.nodes * self.pods_per_node)
+    fn resolution(&self) -> Duration {
+        Duration::from_secs(u64::from(self.resolution_seconds))
     }
 }
 
@@ -78,102 +89,48 @@ async fn main() -> Result<(), String> {
     let arguments = Arguments::parse();
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     rlimit::increase_nofile_limit(u64::MAX).map_err(|error| error.to_string())?;
+    let mut costs = Vec::new();
+    for nodes in &arguments.nodes {
+        costs.push(measure(&arguments, *nodes).await?);
+    }
+    growth::print(&costs);
+    Ok(())
+}
+
+/// One size of cluster; what the server that was built with this bench costs there.
+async fn measure(arguments: &Arguments, nodes: u32) -> Result<Costs, String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let scenario = Scenario::bench(arguments.nodes, arguments.pods_per_node, arguments.containers_per_pod);
+    let scenario = Scenario::bench(nodes, arguments.pods_per_node, arguments.containers_per_pod);
     let simulation = Simulation::start(scenario, folder.path()).await?;
+    simulation.fleet.certify().map_err(|error| error.to_string())?;
     println!(
-        "{} nodes x {} pods x {} containers, every {} s",
-        arguments.nodes, arguments.pods_per_node, arguments.containers_per_pod, arguments.resolution_seconds
+        "\n{nodes} nodes x {} pods x {} containers, every {} s",
+        arguments.pods_per_node, arguments.containers_per_pod, arguments.resolution_seconds
     );
     let mut runs = Vec::new();
     let built = Path::new(env!("CARGO_BIN_EXE_kube-vitals")).to_owned();
     for program in std::iter::once(built).chain(arguments.beside.iter().cloned()) {
-        runs.push(Run::start(program, &arguments, &simulation, folder.path()).await?);
+        runs.push(Run::start(program, arguments.resolution(), &simulation, folder.path()).await?);
     }
-    steady_state(&arguments, &simulation, &runs).await?;
+    tokio::time::sleep(arguments.resolution() * 2).await;
+    println!("\nat rest, {} rounds:", arguments.rounds);
+    let time = arguments.resolution() * arguments.rounds;
+    let cpu_seconds = run::scraping(&runs, &simulation, time).await?;
+    let costs = Costs { nodes, cpu_seconds_per_second: cpu_seconds / time.as_secs_f64(), ..runs[0].costs()? };
+    if arguments.cut {
+        println!("\nthe round after all connections were cut:");
+        simulation.fleet.cut();
+        run::scraping(&runs, &simulation, arguments.resolution()).await?;
+    }
     for run in &runs {
-        run.answers(&arguments).await?;
+        run.answers().await?;
+        if arguments.freshness {
+            freshness::follow(&run.client, &simulation.world, arguments.resolution() * 3).await?;
+        }
     }
     tokio::time::sleep(Duration::from_secs(arguments.linger_seconds)).await;
-    for mut run in runs {
-        let stopped = tokio::task::block_in_place(|| run.server.process.stop(Duration::from_mins(1)))?;
-        println!("stopped with {stopped}");
+    for run in runs {
+        run.stop()?;
     }
-    Ok(())
-}
-
-/// One server that all kubelets have been asked by.
-struct Run {
-    program: PathBuf,
-    server: Server,
-    client: reqwest::Client,
-}
-
-impl Run {
-    /// Ready when all pods are served.
-    async fn start(
-        program: PathBuf,
-        arguments: &Arguments,
-        simulation: &Simulation,
-        folder: &Path,
-    ) -> Result<Self, String> {
-        let port = server::free_port()?;
-        let mut serve = simulation.serve_arguments();
-        serve.extend(["--metric-resolution".to_owned(), format!("{}s", arguments.resolution_seconds)]);
-        let serve: Vec<&str> = serve.iter().map(String::as_str).collect();
-        let log = folder.join(format!("server-{port}.log"));
-        let started = Instant::now();
-        let server = tokio::task::block_in_place(|| Server::start_build(&program, port, &serve, &[], &log))?;
-        let id = server.process.id();
-        println!("\n{}, process {id}", program.display());
-        let client = answers::first_usage(simulation, port, arguments.pods(), started).await;
-        if client.is_err() {
-            println!("{}", std::fs::read_to_string(&log).unwrap_or_default());
-        }
-        println!("resident at that moment: {}", mebibytes(usage_of::resident_bytes(id)?));
-        Ok(Self { program, server, client: client? })
-    }
-
-    async fn answers(&self, arguments: &Arguments) -> Result<(), String> {
-        let id = self.server.process.id();
-        println!("\n{}", self.program.display());
-        resident::print(id)?;
-        let cpu = usage_of::cpu_seconds(id)?;
-        let lists = answers::lists(&self.client, arguments.pods()).await?;
-        let per_list = (usage_of::cpu_seconds(id)? - cpu) * 1000.0 / f64::from(lists);
-        println!("CPU per LIST, scrapes under way included: {per_list:.0} ms");
-        let cpu = usage_of::cpu_seconds(id)?;
-        let gets = answers::gets(&self.client).await?;
-        let per_get = (usage_of::cpu_seconds(id)? - cpu) * 1000.0 / f64::from(gets);
-        println!("CPU per GET, scrapes under way included: {per_get:.3} ms");
-        let (resident, peak) = (usage_of::resident_bytes(id)?, usage_of::peak_resident_bytes(id)?);
-        println!("resident after the lists: {}, peak: {}", mebibytes(resident), mebibytes(peak));
-        Ok(())
-    }
-}
-
-/// What scraping alone costs.
-async fn steady_state(arguments: &Arguments, simulation: &Simulation, runs: &[Run]) -> Result<(), String> {
-    let round = Duration::from_secs(u64::from(arguments.resolution_seconds));
-    tokio::time::sleep(round * 2).await;
-    let used = || runs.iter().map(|run| usage_of::cpu_seconds(run.server.process.id())).collect::<Result<Vec<_>, _>>();
-    let (before, requests) = (used()?, simulation.requests());
-    tokio::time::sleep(round * arguments.rounds).await;
-    let (after, requests) = (used()?, (simulation.requests() - requests) / runs.len() as u64);
-    println!("\n{requests} scrapes in {} rounds", arguments.rounds);
-    for ((run, before), after) in runs.iter().zip(before).zip(after) {
-        let cpu = after - before;
-        println!(
-            "CPU per scrape: {:.3} ms ({cpu:.2} s; {:.2} mcore per node), resident at rest: {}, {}",
-            cpu * 1000.0 / requests.max(1) as f64,
-            cpu * 1000.0 / (round * arguments.rounds).as_secs_f64() / f64::from(arguments.nodes),
-            mebibytes(usage_of::resident_bytes(run.server.process.id())?),
-            run.program.display()
-        );
-    }
-    Ok(())
-}
-
-fn mebibytes(bytes: u64) -> String {
-    format!("{:.1} MiB", bytes as f64 / 1_048_576.0)
+    Ok(costs)
 }

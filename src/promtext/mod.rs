@@ -1,12 +1,13 @@
-//! Prometheus text as kubelets write it: read without copying, and written for those who play
-//! kubelet.
+//! What kubelets expose, in Prometheus's text or protobuf: read without copying, and text written for
+//! those who play kubelet.
 //!
-//! Pure functions on bytes. A bad line costs that line; names stay borrowed from the body. The room
+//! Pure functions on bytes. A bad series costs that series; names stay borrowed from the body. The room
 //! does no I/O, keeps no state between bodies, and decides nothing about what a number means.
 //!
 //! ```text
-//! body ──▶ lexer (lines, tokens) ──▶ series (labels, value, time) ──▶ kubelet (which series is what) ──▶ Batch
-//!                                      └ number (decimal, exact)
+//! text ──▶ lexer (lines, tokens) ──▶ series (labels, value, time) ──▶ kubelet (which series is what) ──▶ Batch
+//!                                      └ number (decimal, exact)          │
+//! protobuf ───────────────────────────────────────────────────────────────┘
 //! /stats/summary ──▶ summary ──▶ Batch
 //! ```
 

@@ -27,6 +27,15 @@ pub(super) fn scaled(text: &[u8], scale: i32) -> Result<(u64, &[u8]), RejectReas
     short.map_or_else(|| by_double(text, scale), Ok)
 }
 
+/// A double in units of `10^-scale`, rounded to the nearest whole one.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked before")]
+pub(super) fn from_double(value: f64, scale: i32) -> Result<u64, RejectReason> {
+    /// 2^64, the first double that does not fit.
+    const TOO_LARGE: f64 = 18_446_744_073_709_551_616.0;
+    let units = (value * 10_f64.powi(scale)).round();
+    if value >= 0.0 && units < TOO_LARGE { Ok(units as u64) } else { Err(RejectReason::Value) }
+}
+
 /// Splits off a whole number of milliseconds, zero or more.
 pub(super) fn millis(text: &[u8]) -> Result<(i64, &[u8]), RejectReason> {
     let mut rest = text;
@@ -110,15 +119,11 @@ fn signed(text: &[u8]) -> Option<(i32, &[u8])> {
     Some((if negative { -value } else { value }, rest))
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked before")]
 fn by_double(text: &[u8], scale: i32) -> Result<(u64, &[u8]), RejectReason> {
-    /// 2^64, the first double that does not fit.
-    const TOO_LARGE: f64 = 18_446_744_073_709_551_616.0;
     let (token, rest) = lexer::token(text);
     let token = std::str::from_utf8(token).map_err(|_| RejectReason::Syntax)?;
     let value: f64 = token.parse().map_err(|_| RejectReason::Syntax)?;
-    let units = (value * 10_f64.powi(scale)).round();
-    if value >= 0.0 && units < TOO_LARGE { Ok((units as u64, rest)) } else { Err(RejectReason::Value) }
+    Ok((from_double(value, scale)?, rest))
 }
 
 #[cfg(test)]

@@ -55,13 +55,12 @@ struct Driver {
 
 impl Connection {
     /// Connects to `host:port` and shakes hands.
-    pub(super) async fn open(address: &str, tls: &Arc<rustls::ClientConfig>) -> Result<Self, Failure> {
+    pub(super) async fn open(address: &str, tls: Arc<rustls::ClientConfig>) -> Result<Self, Failure> {
         let name = server_name(address).ok_or_else(|| Failure::Connect(format!("{address:?} is no address")))?;
         let socket = TcpStream::connect(address).await.map_err(|error| Failure::Connect(error.to_string()))?;
         // A request is one small packet: nothing to wait for.
         socket.set_nodelay(true).map_err(|error| Failure::Connect(error.to_string()))?;
-        let connector = TlsConnector::from(Arc::clone(tls));
-        let stream = connector.connect(name, socket).await.map_err(|error| handshake_failure(&error))?;
+        let stream = TlsConnector::from(tls).connect(name, socket).await.map_err(|error| handshake_failure(&error))?;
         Ok(Self { address: address.to_owned(), stream: Box::new(stream) })
     }
 

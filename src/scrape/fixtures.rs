@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use rustls::HandshakeKind;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
@@ -68,6 +69,7 @@ pub(super) struct FakeKubelet {
     pub(super) requests: Arc<Mutex<Vec<String>>>,
     behaviour: Arc<Mutex<Box<Choose>>>,
     connections: Arc<AtomicUsize>,
+    resumed: Arc<AtomicUsize>,
     accepting: JoinHandle<()>,
 }
 
@@ -90,10 +92,10 @@ impl FakeKubelet {
         let address = listener.local_addr().unwrap();
         let requests: Arc<Mutex<Vec<String>>> = Arc::default();
         let behaviour: Arc<Mutex<Box<Choose>>> = Arc::new(Mutex::new(Box::new(choose)));
-        let connections: Arc<AtomicUsize> = Arc::default();
-        let heard = (Arc::clone(&requests), Arc::clone(&connections));
+        let [connections, resumed]: [Arc<AtomicUsize>; 2] = Default::default();
+        let heard = (Arc::clone(&requests), Arc::clone(&connections), Arc::clone(&resumed));
         let accepting = tokio::spawn(accept(listener, Arc::new(tls).into(), heard, behaviour.clone()));
-        Self { address, authority: certified.cert.der().to_vec(), requests, behaviour, connections, accepting }
+        Self { address, authority: certified.cert.der().to_vec(), requests, behaviour, connections, resumed, accepting }
     }
 
     pub(super) fn become_other(&self, choose: impl Fn(&str) -> Behaviour + Send + 'static) {
@@ -103,6 +105,11 @@ impl FakeKubelet {
     /// Connections made so far.
     pub(super) fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
+    }
+
+    /// How many of them went on from an earlier session.
+    pub(super) fn resumed(&self) -> usize {
+        self.resumed.load(Ordering::Relaxed)
     }
 
     pub(super) fn requests_for(&self, path: &str) -> usize {
@@ -133,7 +140,7 @@ impl Drop for FakeKubelet {
 async fn accept(
     listener: TcpListener,
     tls: TlsAcceptor,
-    (requests, accepted): (Arc<Mutex<Vec<String>>>, Arc<AtomicUsize>),
+    (requests, accepted, resumed): (Arc<Mutex<Vec<String>>>, Arc<AtomicUsize>, Arc<AtomicUsize>),
     behaviour: Arc<Mutex<Box<Choose>>>,
 ) {
     let mut connections = JoinSet::new();
@@ -141,8 +148,12 @@ async fn accept(
         let Ok((socket, _)) = listener.accept().await else { return };
         accepted.fetch_add(1, Ordering::Relaxed);
         let (tls, requests, behaviour) = (tls.clone(), Arc::clone(&requests), Arc::clone(&behaviour));
+        let resumed = Arc::clone(&resumed);
         connections.spawn(async move {
             let Ok(mut stream) = tls.accept(socket).await else { return };
+            if stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed) {
+                resumed.fetch_add(1, Ordering::Relaxed);
+            }
             while let Some(head) = read_head(&mut stream).await {
                 let next = behaviour.lock()(&head);
                 requests.lock().push(head);

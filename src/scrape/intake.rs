@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::clock::{Clock, UnixMillis};
 use crate::cluster::Cluster;
 use crate::promtext;
+use crate::promtext::kubelet::Form;
 use crate::scrape::bound::Bound;
 use crate::store::{Merge, Merged, PodLookup, Store};
 use crate::usage::{Batch, Failure, NodeName, Run, Scrape};
@@ -25,9 +26,9 @@ pub(super) struct Intake {
 
 impl Intake {
     /// Reads and stores the body of a finished request. The scrape comes back with its outcome.
-    pub(super) fn take(&self, node: &NodeName, body: &[u8], mut scrape: Scrape) -> (Scrape, Merged) {
+    pub(super) fn take(&self, node: &NodeName, (form, body): (Form, &[u8]), mut scrape: Scrape) -> (Scrape, Merged) {
         scrape.body_bytes = body.len() as u64;
-        let batch = promtext::kubelet::read(body);
+        let batch = form.read(body);
         scrape.rejected = batch.rejected.clone();
         if let Some(failure) = self.fault(&batch, scrape.started) {
             return (self.fail(node, scrape, failure), Merged::default());

@@ -8,14 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HOST, HeaderValue, USER_AGENT};
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HOST, HeaderValue, USER_AGENT};
 use http::{Request, Response, StatusCode};
 use http_body_util::Empty;
 use hyper::body::Incoming;
 use tracing::Span;
 
 use crate::config::Scraping;
+use crate::promtext;
 use crate::scrape::connection::{Connection, Exchange};
+use crate::scrape::session::Session;
 use crate::scrape::token::Token;
 use crate::scrape::{Error, KubeletAccess, tls};
 use crate::telemetry::traces;
@@ -33,7 +35,7 @@ const NO_CODING: HeaderValue = HeaderValue::from_static("identity");
 /// What a kubelet can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Page {
-    /// Cumulative readings of the node and all containers, as text.
+    /// Cumulative readings of the node and all containers, as protobuf or text.
     Resource,
     /// The kubelet's own current rates, as JSON.
     Summary,
@@ -46,11 +48,18 @@ impl Page {
             Self::Summary => "/stats/summary?only_cpu_and_memory=true",
         }
     }
+
+    const fn forms(self) -> HeaderValue {
+        match self {
+            Self::Resource => HeaderValue::from_static(promtext::kubelet::ACCEPT),
+            Self::Summary => HeaderValue::from_static("application/json"),
+        }
+    }
 }
 
 /// The way to all kubelets: credentials and limits.
 pub(super) struct Kubelets {
-    tls: Arc<rustls::ClientConfig>,
+    tls: rustls::ClientConfig,
     token: Token,
     timeout: Duration,
     bodies: Reader,
@@ -64,12 +73,13 @@ pub(super) struct Line {
     /// The one asked last, which is asked first the next time.
     asked: usize,
     connection: Option<Connection>,
+    session: Arc<Session>,
 }
 
 impl Line {
     /// A line that is not connected yet.
     pub(super) fn to(addresses: Vec<String>) -> Self {
-        Self { addresses, asked: 0, connection: None }
+        Self { addresses, ..Self::default() }
     }
 
     /// The address asked last; empty if there is none.
@@ -81,7 +91,7 @@ impl Line {
 impl Kubelets {
     /// Reads certificates and token.
     pub(super) fn build(settings: &Scraping, access: KubeletAccess) -> Result<Self, Error> {
-        let tls = Arc::new(tls::client_config(&settings.tls, &access)?);
+        let tls = tls::client_config(&settings.tls, &access)?;
         let token = Token::open(access.token)?;
         let bodies = Reader::new(settings.body_limit_bytes);
         Ok(Self { tls, token, timeout: settings.request_timeout, bodies })
@@ -116,11 +126,11 @@ impl Kubelets {
         };
         let (mut exchange, answer) = match on_kept {
             Some(answered) => answered,
-            None => self.send_anew(line.asked(), request).await?,
+            None => self.send_anew(line, request).await?,
         };
         let refusal = refusal(&answer);
         let limit_bytes = refusal.as_ref().map(|_| REFUSAL_BYTES);
-        let body = exchange.drive(self.bodies.read(answer.into_body(), limit_bytes)).await;
+        let body = exchange.drive(self.bodies.read(answer, limit_bytes)).await;
         if body.is_ok() {
             line.connection = exchange.end().await;
         }
@@ -129,12 +139,13 @@ impl Kubelets {
 
     async fn send_anew(
         &self,
-        address: &str,
+        line: &Line,
         request: Request<Empty<Bytes>>,
     ) -> Result<(Exchange, Response<Incoming>), Failure> {
         // An address that swallows packets leaves time for the next one.
         let limit = self.timeout / 2;
-        let connection = tokio::time::timeout(limit, Connection::open(address, &self.tls))
+        let tls = line.session.resumed(&self.tls);
+        let connection = tokio::time::timeout(limit, Connection::open(line.asked(), tls))
             .await
             .unwrap_or_else(|_| Err(Failure::Connect(format!("no handshake within {limit:?}"))))?;
         send(connection, request).await.map_err(|error| cut_off(&error))
@@ -144,6 +155,7 @@ impl Kubelets {
         let mut request = Request::get(page.path())
             .header(HOST, address)
             .header(USER_AGENT, OUR_NAME)
+            .header(ACCEPT, page.forms())
             .header(ACCEPT_ENCODING, NO_CODING);
         if let Some(token) = self.token.header().await {
             request = request.header(AUTHORIZATION, token);

@@ -22,6 +22,7 @@ mod kubelet;
 mod metrics;
 mod node_task;
 mod plan;
+mod session;
 mod supervisor;
 mod tls;
 mod token;

@@ -200,10 +200,10 @@ impl NodeTask {
 /// Reads a body where it does no harm.
 async fn take(intake: &Intake, node: &NodeName, body: Body, scrape: Scrape) -> (Scrape, Merged) {
     if body.len() <= INLINE_BODY_BYTES {
-        return intake.take(node, &body, scrape);
+        return intake.take(node, (body.form, &body), scrape);
     }
     let (intake, node) = (intake.clone(), node.clone());
-    match tokio::task::spawn_blocking(move || intake.take(&node, &body, scrape)).await {
+    match tokio::task::spawn_blocking(move || intake.take(&node, (body.form, &body), scrape)).await {
         Ok(taken) => taken,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
         // The runtime is shutting down, and this task with it.

@@ -1,5 +1,6 @@
 //! Serving certificates of the simulated kubelets: one authority, one key, a certificate per node.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use rcgen::{
 };
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::server::NoServerSessionStorage;
 use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
@@ -35,6 +37,13 @@ pub(super) enum Trust {
     Known,
     /// One of an authority that nobody knows.
     Foreign,
+}
+
+/// Keys stay out of logs.
+impl fmt::Debug for Certificates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Certificates").finish_non_exhaustive()
+    }
 }
 
 impl Certificates {
@@ -84,9 +93,11 @@ impl Certificates {
             .map_err(io::Error::other)?
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
-        // A resumed session shows no certificate, and a node's certificate may turn wrong.
+        // As a kubelet does it: one ticket, good for this process. Each certificate has keys of its own,
+        // since a session that goes on shows none, and a node's certificate may turn wrong.
         config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.send_tls13_tickets = 0;
+        config.ticketer = Ticketer::new().map_err(io::Error::other)?;
+        config.send_tls13_tickets = 1;
         Ok(config)
     }
 }

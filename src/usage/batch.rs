@@ -82,8 +82,8 @@ impl Rejected {
 /// Why a line was refused. A refused line costs that line alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum RejectReason {
-    /// Not the text format.
-    #[error("is not in the Prometheus text format")]
+    /// Not the form that the body is said to be in.
+    #[error("is not in the Prometheus format")]
     Syntax,
     /// NaN, an infinity, or a negative number where none may be.
     #[error("has a value that is not a finite number of zero or more")]

@@ -3,11 +3,14 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use http::Response;
+use http::header::CONTENT_TYPE;
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::cut_off;
+use crate::promtext::kubelet::Form;
 use crate::usage::Failure;
 
 /// A first guess at a body's size: a kubelet of thirty pods.
@@ -30,6 +33,8 @@ pub(super) struct Reader {
 /// A body read to its end. A long one holds its place until it is dropped.
 #[derive(Debug)]
 pub(in crate::scrape) struct Body {
+    /// As its content type told.
+    pub(in crate::scrape) form: Form,
     bytes: Vec<u8>,
     place: Option<OwnedSemaphorePermit>,
 }
@@ -42,14 +47,17 @@ impl Reader {
 
     /// Reads an answer's body, up to `limit_bytes` if the usual limit is more than it deserves. A
     /// long one waits for its place; short ones never wait.
-    pub(super) async fn read(&self, mut incoming: Incoming, limit_bytes: Option<u64>) -> Result<Body, Failure> {
+    pub(super) async fn read(&self, answer: Response<Incoming>, limit_bytes: Option<u64>) -> Result<Body, Failure> {
+        let form = answer.headers().get(CONTENT_TYPE).map_or(Form::Text, |told| Form::of(told.as_bytes()));
+        let mut incoming = answer.into_body();
         let limit_bytes = limit_bytes.unwrap_or(self.limit_bytes);
         let told = incoming.size_hint().exact();
         if told.is_some_and(|told| told > limit_bytes) {
             return Err(Failure::BodyTooLarge(limit_bytes));
         }
         let told = told.map(|told| usize::try_from(told).unwrap_or(SHORT_BYTES));
-        let mut body = Body { bytes: Vec::with_capacity(told.unwrap_or(USUAL_BYTES).min(SHORT_BYTES)), place: None };
+        let bytes = Vec::with_capacity(told.unwrap_or(USUAL_BYTES).min(SHORT_BYTES));
+        let mut body = Body { form, bytes, place: None };
         while let Some(frame) = incoming.frame().await {
             let Ok(chunk) = frame.map_err(|error| cut_off(&error))?.into_data() else { continue };
             let length = body.bytes.len() + chunk.len();

@@ -222,3 +222,29 @@ async fn a_connection_that_the_kubelet_closed_is_replaced_unnoticed() {
         assert_eq!(kubelet.connections(), round);
     }
 }
+
+#[tokio::test]
+async fn a_kubelet_reached_again_goes_on_from_its_last_session() {
+    let kubelet = kubelet(Behaviour::SendAndClose(http("200 OK", "", b"x 1\n"))).await;
+    let kubelets = Kubelets::build(&kubelet.settings(), kubelet.access()).unwrap();
+    let mut line = line(&kubelet.address);
+    for round in 0..3 {
+        assert!(kubelets.ask(&mut line, Page::Resource).await.is_ok());
+        assert_eq!(kubelet.resumed(), round);
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_no_way_around_another_name_or_another_trust() {
+    let kubelet = kubelet(Behaviour::SendAndClose(http("200 OK", "", b"x 1\n"))).await;
+    let other = self::kubelet(Behaviour::Hang).await;
+    let kubelets = Kubelets::build(&kubelet.settings(), kubelet.access()).unwrap();
+    let foreign = Kubelets::build(&kubelet.settings(), other.access()).unwrap();
+    let mut line = line(&kubelet.address);
+    assert!(kubelets.ask(&mut line, Page::Resource).await.is_ok());
+    assert!(matches!(foreign.ask(&mut line, Page::Resource).await.unwrap_err(), Failure::Tls(_)));
+    assert!(kubelets.ask(&mut line, Page::Resource).await.is_ok());
+    line.addresses = vec![format!("localhost:{}", kubelet.address.port())];
+    assert!(matches!(kubelets.ask(&mut line, Page::Resource).await.unwrap_err(), Failure::Tls(_)));
+    assert_eq!(kubelet.resumed(), 0);
+}

@@ -37,6 +37,11 @@ pub(in crate::sim) struct SimReading {
 }
 
 impl SimContainer {
+    /// When the reading was made that its kubelet tells at a time; `None` while it does not run.
+    pub fn read_at(&self, at: UnixMillis) -> Option<UnixMillis> {
+        self.reading(at).map(|reading| reading.time)
+    }
+
     /// The reading told at a time; `None` while the container does not run.
     pub(in crate::sim) fn reading(&self, at: UnixMillis) -> Option<SimReading> {
         let run = self.run_at(at)?;

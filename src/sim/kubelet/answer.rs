@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
@@ -14,6 +14,7 @@ use http_body_util::{BodyExt, Full};
 use super::resource::Quirks;
 use super::{broken, resource, summary};
 use crate::clock::{Clock, UnixMillis};
+use crate::promtext::kubelet::Form;
 use crate::sim::certificates::Trust;
 use crate::sim::{Fault, Faults, SimNode, World};
 
@@ -21,6 +22,9 @@ use crate::sim::{Fault, Faults, SimNode, World};
 pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8; escaping=underscores");
+const PROTOBUF: HeaderValue = HeaderValue::from_static(
+    "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited",
+);
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// What the kubelets of all nodes share.
@@ -97,7 +101,10 @@ impl Kubelets {
         let at = self.clock.now();
         let pods = self.world.pods_of_node(node.index, at);
         match request.uri().path() {
-            "/metrics/resource" => self.ok(TEXT, resource::write(node, pods, at, quirks)),
+            "/metrics/resource" => {
+                let (form, kind) = form(request);
+                self.ok(kind, resource::write(form, node, pods, at, quirks))
+            }
             "/stats/summary" if quirks.error_only => status(StatusCode::INTERNAL_SERVER_ERROR),
             "/stats/summary" => match summary::write(node, pods, at, quirks.ahead) {
                 Ok(body) => self.ok(JSON, body),
@@ -118,6 +125,15 @@ impl Kubelets {
         response.headers_mut().insert(CONTENT_TYPE, kind);
         response.headers_mut().insert("process-start-time-unix", self.started.clone());
         response
+    }
+}
+
+/// Protobuf for whoever names it first, and text for everybody else.
+fn form<B>(request: &Request<B>) -> (Form, HeaderValue) {
+    let accept = request.headers().get(ACCEPT).map(HeaderValue::as_bytes).unwrap_or_default();
+    match Form::of(accept) {
+        Form::Text => (Form::Text, TEXT),
+        Form::Delimited => (Form::Delimited, PROTOBUF),
     }
 }
 

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::answer::Kubelets;
 use super::connection;
 use crate::clock::Clock;
-use crate::sim::certificates::Certificates;
+use crate::sim::certificates::{Certificates, Trust};
 use crate::sim::{Faults, World};
 
 /// A whole cluster is dialled at once when a scraper starts.
@@ -30,6 +30,8 @@ pub struct Fleet {
     port: u16,
     authority_pem: String,
     kubelets: Arc<Kubelets>,
+    certificates: Arc<Certificates>,
+    cut: Arc<Notify>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -41,19 +43,38 @@ impl Fleet {
     /// # Errors
     /// When no port can be bound or no certificate made.
     pub fn start(world: Arc<World>, faults: Arc<Faults>, clock: Clock, tokens: Vec<String>) -> io::Result<Self> {
-        let certificates = Certificates::new()?;
+        let certificates = Arc::new(Certificates::new()?);
         let listener = listen()?;
+        let cut = Arc::new(Notify::new());
         let fleet = Self {
             port: listener.local_addr()?.port(),
             authority_pem: certificates.authority_pem(),
             kubelets: Arc::new(Kubelets::new(world, faults, clock, tokens)),
+            certificates: Arc::clone(&certificates),
+            cut: Arc::clone(&cut),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        let accepting =
-            accept(listener, certificates, Arc::clone(&fleet.kubelets), fleet.tasks.clone(), fleet.stop.clone());
-        fleet.tasks.spawn(accepting);
+        let (kubelets, tasks) = (Arc::clone(&fleet.kubelets), fleet.tasks.clone());
+        fleet.tasks.spawn(accept(listener, certificates, kubelets, tasks, (cut, fleet.stop.clone())));
         Ok(fleet)
+    }
+
+    /// Makes the certificates of all nodes now. Else each is made when its node is first dialled, which
+    /// who measures a first contact would take for a part of it.
+    ///
+    /// # Errors
+    /// When one cannot be made.
+    pub fn certify(&self) -> io::Result<()> {
+        self.kubelets
+            .world()
+            .nodes()
+            .try_for_each(|node| self.certificates.server_config(node.address, Trust::Known).map(drop))
+    }
+
+    /// Cuts all connections, as a network that fails for a moment does.
+    pub fn cut(&self) {
+        self.cut.notify_waiters();
     }
 
     /// The kubelets' port.
@@ -96,12 +117,11 @@ fn listen() -> io::Result<TcpListener> {
 
 async fn accept(
     listener: TcpListener,
-    certificates: Certificates,
+    certificates: Arc<Certificates>,
     kubelets: Arc<Kubelets>,
     tasks: TaskTracker,
-    stop: CancellationToken,
+    (cut, stop): (Arc<Notify>, CancellationToken),
 ) {
-    let certificates = Arc::new(certificates);
     let limit = kubelets.count() * CONNECTIONS_PER_NODE + CONNECTIONS_TO_SPARE;
     let places = Arc::new(Semaphore::new(limit));
     loop {
@@ -121,12 +141,13 @@ async fn accept(
         // a node has no business here, least of all somebody from outside of this machine.
         let Some(node) = connection::dialled(&stream, kubelets.world(), kubelets.now()) else { continue };
         let serving = connection::serve(stream, node, Arc::clone(&certificates), Arc::clone(&kubelets));
-        let stop = stop.clone();
+        let (cut, stop) = (Arc::clone(&cut), stop.clone());
         tasks.spawn(async move {
             let _place = place;
             // Dropping a connection cuts it.
             tokio::select! {
                 () = serving => {}
+                () = cut.notified() => {}
                 () = stop.cancelled() => {}
             }
         });

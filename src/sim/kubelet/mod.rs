@@ -13,6 +13,7 @@ mod connection;
 mod families;
 mod fleet;
 mod gzip_bomb;
+mod messages;
 mod resource;
 mod summary;
 #[cfg(test)]

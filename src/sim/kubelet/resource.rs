@@ -1,10 +1,14 @@
-//! `/metrics/resource`: families and lines in the order of a real kubelet.
+//! `/metrics/resource`: families and series in the order of a real kubelet, as text or protobuf.
 
 use std::time::Duration;
 
+use prost::Message;
+
 use super::families::{CONTAINER, Family, NODE, POD, UNREAD, WELL};
+use super::messages::MetricFamily;
 use crate::clock::UnixMillis;
 use crate::promtext::encode::Encoder;
+use crate::promtext::kubelet::Form;
 use crate::sim::cluster::{Phase, SimNode, SimPod, SimReading};
 
 /// Text of one container's lines and its share of the pod's, about: the buffer's first size.
@@ -26,18 +30,24 @@ pub(super) struct Quirks {
 /// The labels of a series and what was read.
 type Row<'a, const LABELS: usize> = ([(&'static str, &'a str); LABELS], SimReading);
 
-/// The text at a time.
-pub(super) fn write(node: &SimNode, pods: impl Iterator<Item = SimPod>, at: UnixMillis, quirks: Quirks) -> Vec<u8> {
+/// The body at a time.
+pub(super) fn write(
+    form: Form,
+    node: &SimNode,
+    pods: impl Iterator<Item = SimPod>,
+    at: UnixMillis,
+    quirks: Quirks,
+) -> Vec<u8> {
     let node = [([], node.reading(at))];
-    let mut text = Vec::new();
+    let mut body = Vec::new();
     if quirks.error_only {
-        Writer { encoder: Encoder::new(&mut text), ahead: quirks.ahead }.families(&UNREAD, &node);
-        return text;
+        Writer { form, body: &mut body, ahead: quirks.ahead }.families(&UNREAD, &node);
+        return body;
     }
     let pods: Vec<_> = pods.filter(|pod| pod.phase(at) != Phase::Succeeded).collect();
     let containers = container_rows(&pods, at);
-    text.reserve(BYTES_PER_NODE + BYTES_PER_CONTAINER * containers.len());
-    let mut writer = Writer { encoder: Encoder::new(&mut text), ahead: quirks.ahead };
+    body.reserve(BYTES_PER_NODE + BYTES_PER_CONTAINER * containers.len());
+    let mut writer = Writer { form, body: &mut body, ahead: quirks.ahead };
     let [cpu, others @ ..] = &CONTAINER;
     let times = if quirks.twice { 2 } else { 1 };
     let repeated: Vec<_> = containers.iter().flat_map(|row| std::iter::repeat_n(*row, times)).collect();
@@ -46,10 +56,10 @@ pub(super) fn write(node: &SimNode, pods: impl Iterator<Item = SimPod>, at: Unix
     writer.families(&NODE, &node);
     writer.families(&POD, &pod_rows(&pods, at));
     writer.families(&WELL, &node);
-    text
+    body
 }
 
-/// Rows sorted by labels, as the text is.
+/// Rows sorted by labels, as the body is.
 fn container_rows(pods: &[SimPod], at: UnixMillis) -> Vec<Row<'_, 3>> {
     let containers = pods.iter().flat_map(|pod| pod.containers.iter().map(move |container| (pod, container)));
     let rows = containers.filter_map(|(pod, container)| {
@@ -72,21 +82,32 @@ fn pod_rows(pods: &[SimPod], at: UnixMillis) -> Vec<Row<'_, 2>> {
 }
 
 struct Writer<'a> {
-    encoder: Encoder<'a>,
+    form: Form,
+    body: &'a mut Vec<u8>,
     ahead: Duration,
 }
 
 impl Writer<'_> {
-    /// A family without a line is left out.
+    /// A family without a series is left out.
     fn families<const LABELS: usize>(&mut self, families: &[Family], rows: &[Row<'_, LABELS>]) {
         for family in families {
-            let mut told = rows.iter().filter(|(_, reading)| reading.live || !family.live_only).peekable();
-            if told.peek().is_some() {
-                self.encoder.family(family.name, family.help, family.kind);
-            }
-            for (labels, reading) in told {
-                let time = family.timed.then_some(reading.time + self.ahead);
-                self.encoder.sample(labels, (family.value)(reading), time);
+            let told = rows.iter().filter(|(_, reading)| reading.live || !family.live_only);
+            let mut series = told.map(|(labels, reading)| {
+                (labels, (family.value)(reading), family.timed.then_some(reading.time + self.ahead))
+            });
+            let Some(first) = series.next() else { continue };
+            let series = std::iter::once(first).chain(series);
+            match self.form {
+                Form::Text => {
+                    let mut encoder = Encoder::new(self.body);
+                    encoder.family(family.name, family.help, family.kind);
+                    series.for_each(|(labels, value, time)| encoder.sample(labels, value, time));
+                }
+                Form::Delimited => {
+                    let mut message = MetricFamily::new(family.name, family.help, family.kind);
+                    series.for_each(|(labels, value, time)| message.sample(labels, value, time));
+                    self.body.extend(message.encode_length_delimited_to_vec());
+                }
             }
         }
     }

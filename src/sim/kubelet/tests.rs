@@ -91,6 +91,19 @@ async fn a_scrape_reads_as_the_world_says() {
 }
 
 #[tokio::test]
+async fn both_forms_say_the_same() {
+    let rig = Rig::start();
+    let request = rig.request(0, RESOURCE).header("accept", promtext::kubelet::ACCEPT);
+    let answer = request.send().await.unwrap();
+    let told = answer.headers()["content-type"].as_bytes().to_vec();
+    assert_eq!(promtext::kubelet::Form::of(&told), promtext::kubelet::Form::Delimited);
+    let (protobuf, text) = (answer.bytes().await.unwrap(), rig.body(0, RESOURCE).await);
+    let (protobuf, text) = (promtext::kubelet::read_delimited(&protobuf), promtext::kubelet::read(&text));
+    assert!(text.rows.len() > 10 && text.node.is_some());
+    assert_eq!(protobuf, text);
+}
+
+#[tokio::test]
 async fn usage_made_of_two_scrapes_is_inside_the_bounds() {
     let rig = Rig::start();
     let first = rig.body(0, RESOURCE).await;

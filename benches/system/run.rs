@@ -1,0 +1,101 @@
+//! One server under measurement.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::growth::Costs;
+use crate::server::Server;
+use crate::simulation::Simulation;
+use crate::{answers, resident, server, usage_of};
+
+/// A server that all kubelets have been asked by.
+pub(crate) struct Run {
+    pub(crate) program: PathBuf,
+    pub(crate) server: Server,
+    pub(crate) client: reqwest::Client,
+    pods: u64,
+    first_usage: Duration,
+}
+
+impl Run {
+    /// Ready when all pods are served.
+    pub(crate) async fn start(
+        program: PathBuf,
+        resolution: Duration,
+        simulation: &Simulation,
+        folder: &Path,
+    ) -> Result<Self, String> {
+        let port = server::free_port()?;
+        let mut serve = simulation.serve_arguments();
+        serve.extend(["--metric-resolution".to_owned(), format!("{}s", resolution.as_secs())]);
+        let serve: Vec<&str> = serve.iter().map(String::as_str).collect();
+        let log = folder.join(format!("server-{port}.log"));
+        let scenario = simulation.world.scenario();
+        let pods = u64::from(scenario.nodes * scenario.pods_per_node);
+        let started = Instant::now();
+        let server = tokio::task::block_in_place(|| Server::start_build(&program, port, &serve, &[], &log))?;
+        let id = server.process.id();
+        println!("\n{}, process {id}", program.display());
+        let client = answers::first_usage(simulation, port, pods, started).await;
+        if client.is_err() {
+            println!("{}", std::fs::read_to_string(&log).unwrap_or_default());
+        }
+        let (client, first_usage) = client?;
+        println!("resident at that moment: {}", mebibytes(usage_of::resident_bytes(id)?));
+        Ok(Self { program, server, client, pods, first_usage })
+    }
+
+    /// As far as they are known from it alone.
+    pub(crate) fn costs(&self) -> Result<Costs, String> {
+        let resident_bytes = usage_of::resident_bytes(self.server.process.id())? as f64;
+        Ok(Costs { resident_bytes, first_usage_seconds: self.first_usage.as_secs_f64(), ..Costs::default() })
+    }
+
+    /// What answers cost, and what they cost in memory.
+    pub(crate) async fn answers(&self) -> Result<(), String> {
+        let id = self.server.process.id();
+        println!("\n{}", self.program.display());
+        resident::print(id)?;
+        let cpu = usage_of::cpu_seconds(id)?;
+        let lists = answers::lists(&self.client, self.pods).await?;
+        let per_list = (usage_of::cpu_seconds(id)? - cpu) * 1000.0 / f64::from(lists);
+        println!("CPU per LIST, scrapes under way included: {per_list:.0} ms");
+        let cpu = usage_of::cpu_seconds(id)?;
+        let gets = answers::gets(&self.client).await?;
+        let per_get = (usage_of::cpu_seconds(id)? - cpu) * 1000.0 / f64::from(gets);
+        println!("CPU per GET, scrapes under way included: {per_get:.3} ms");
+        let (resident, peak) = (usage_of::resident_bytes(id)?, usage_of::peak_resident_bytes(id)?);
+        println!("resident after the lists: {}, peak: {}", mebibytes(resident), mebibytes(peak));
+        Ok(())
+    }
+
+    /// Ends it.
+    pub(crate) fn stop(mut self) -> Result<(), String> {
+        let stopped = tokio::task::block_in_place(|| self.server.process.stop(Duration::from_mins(1)))?;
+        println!("stopped with {stopped}");
+        Ok(())
+    }
+}
+
+/// Lets the servers scrape for so long and prints what that cost each; CPU seconds of the first one.
+pub(crate) async fn scraping(runs: &[Run], simulation: &Simulation, time: Duration) -> Result<f64, String> {
+    let used = || runs.iter().map(|run| usage_of::cpu_seconds(run.server.process.id())).collect::<Result<Vec<_>, _>>();
+    let (before, requests) = (used()?, simulation.requests());
+    tokio::time::sleep(time).await;
+    let (after, requests) = (used()?, (simulation.requests() - requests) / runs.len() as u64);
+    for ((run, before), after) in runs.iter().zip(&before).zip(&after) {
+        let cpu = after - before;
+        println!(
+            "{requests} scrapes of {:.3} ms CPU ({cpu:.2} s; {:.2} mcore in all), resident {}, {}",
+            cpu * 1000.0 / requests.max(1) as f64,
+            cpu * 1000.0 / time.as_secs_f64(),
+            mebibytes(usage_of::resident_bytes(run.server.process.id())?),
+            run.program.display()
+        );
+    }
+    Ok(after[0] - before[0])
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / 1_048_576.0)
+}
