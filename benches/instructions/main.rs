@@ -12,7 +12,6 @@ mod api;
 #[path = "../support/recording.rs"]
 mod recording;
 #[path = "../support/mod.rs"]
-#[allow(dead_code, reason = "the other benches measure time")]
 mod support;
 
 use std::collections::BTreeMap;
