@@ -1,4 +1,4 @@
-//! How many instructions the parts of a scrape take, as valgrind counts them: the same on a busy
+//! How many instructions scrapes and answers take, as valgrind counts them: the same on a busy
 //! machine as on an idle one, so that a limit can be kept.
 //!
 //! `cargo bench --bench instructions` prints the counts beside those kept in `counts.txt`, and fails

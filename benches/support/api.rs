@@ -235,7 +235,7 @@ fn pods(nodes: usize) -> Vec<Pod> {
     (0..nodes * PODS_ON_A_NODE)
         .map(|number| {
             let workload = number / REPLICAS;
-            if number % REPLICAS == 0 {
+            if number.is_multiple_of(REPLICAS) {
                 let pairs =
                     [("app", format!("workload-{workload:05}")), ("pod-template-hash", "7d9c5b8f6d".to_owned())];
                 labels = Labels::new(pairs.map(|(key, value)| (Arc::from(key), Arc::from(value))));

@@ -78,7 +78,9 @@ pub(crate) async fn lists(door: &Door, id: u32, pods: u64) -> Result<(), String>
 /// Reads one pod many times, one after the other and by many at once, and prints percentiles.
 pub(crate) async fn gets(door: &Door, id: u32) -> Result<(), String> {
     let path = first_pod(door).await?;
-    for (protocol, clients) in [(Protocol::Http1, 1), (Protocol::Http2, 1), (Protocol::Http1, 16), (Protocol::Http2, 16)] {
+    for (protocol, clients) in
+        [(Protocol::Http1, 1), (Protocol::Http2, 1), (Protocol::Http1, 16), (Protocol::Http2, 16)]
+    {
         let before = (usage_of::cpu_seconds(id)?, cpu::answering_seconds(id)?);
         let mut reading = tokio::task::JoinSet::new();
         for _ in 0..clients {

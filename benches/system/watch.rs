@@ -45,7 +45,7 @@ pub(crate) async fn follow(
     let events = Arc::new(AtomicU64::new(0));
     let mut connections = Vec::new();
     for number in 0..watchers {
-        if number % STREAMS == 0 {
+        if number.is_multiple_of(STREAMS) {
             connections.push(door.connect(Protocol::Http2).await?);
         }
         let Some(connection) = connections.last_mut() else { break };
@@ -70,7 +70,8 @@ pub(crate) async fn follow(
         without * 100.0,
         time.as_secs_f64()
     );
-    let millis = |share: usize| latencies.get(latencies.len() * share / 100).map_or(0.0, |late| late.as_secs_f64() * 1e3);
+    let millis =
+        |share: usize| latencies.get(latencies.len() * share / 100).map_or(0.0, |late| late.as_secs_f64() * 1e3);
     println!(
         "from the request to the kubelet to the event: p50 {:.0} ms, p99 {:.0} ms of {}",
         millis(50),

@@ -48,12 +48,15 @@ impl LabelSets {
             match &mut run {
                 Some((begun, names)) if is_of_one_set(begun, pod) => names.add(&Names::of(pod)),
                 _ => {
-                    let ended = run.replace((pod, Names::of(pod)));
-                    ended.into_iter().for_each(|(pod, names)| sets.add_all(pod, names));
+                    if let Some((ended, names)) = run.replace((pod, Names::of(pod))) {
+                        sets.add_all(ended, names);
+                    }
                 }
             }
         }
-        run.into_iter().for_each(|(pod, names)| sets.add_all(pod, names));
+        if let Some((ended, names)) = run {
+            sets.add_all(ended, names);
+        }
         sets
     }
 
@@ -185,9 +188,13 @@ mod tests {
     fn a_stretch_grows_with_its_pods_and_goes_with_the_last() {
         let mut sets = LabelSets::default();
         let some = pods(&[("a", "m", "x"), ("a", "c", "x"), ("a", "t", "x")]);
-        some.iter().for_each(|pod| sets.change(None, Some(pod)));
+        for pod in &some {
+            sets.change(None, Some(pod));
+        }
         assert_eq!(found(&sets, "", "app=x"), ["a/c..a/t"]);
-        some[1..].iter().for_each(|pod| sets.change(Some(pod), None));
+        for pod in &some[1..] {
+            sets.change(Some(pod), None);
+        }
         assert_eq!(found(&sets, "", "app=x"), ["a/c..a/t"], "longer than it need be");
         sets.change(Some(&some[0]), None);
         assert_eq!(found(&sets, "", "app=x"), [""; 0]);
