@@ -64,6 +64,6 @@ fn answers(criterion: &mut Criterion) {
 fn watch_step(group: &mut BenchmarkGroup<'_, WallTime>, runtime: &Runtime, served: &Served) {
     let mut watch = runtime.block_on(Watch::begun(served));
     group.bench_function("watch: a scrape and its 30 events", |bencher| {
-        bencher.iter(|| runtime.block_on(watch.step(served)))
+        bencher.iter(|| runtime.block_on(watch.step(served)));
     });
 }

@@ -158,7 +158,7 @@ impl Watch {
         while events < PODS_ON_A_NODE {
             let frame = self.body.frame().await.unwrap().unwrap();
             let chunk = frame.into_data().unwrap();
-            events += chunk.iter().filter(|byte| **byte == b'\n').count();
+            events += memchr::memchr_iter(b'\n', &chunk).count();
             bytes += chunk.len();
         }
         bytes

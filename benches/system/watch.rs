@@ -44,8 +44,9 @@ pub(crate) async fn follow(
     let without = answering(id, time).await?;
     let events = Arc::new(AtomicU64::new(0));
     let mut connections = Vec::new();
-    for number in 0..watchers {
-        if number.is_multiple_of(STREAMS) {
+    // One more is followed.
+    for number in 1..watchers {
+        if number % STREAMS == 1 {
             connections.push(door.connect(Protocol::Http2).await?);
         }
         let Some(connection) = connections.last_mut() else { break };
