@@ -34,6 +34,10 @@ e2e:
     bash tests/clients/install
     cargo test --locked --release --test e2e
 
+# Usage in real Prometheus and VictoriaMetrics; needs their Debian packages
+engines:
+    cargo test --locked --test engines
+
 # With one real kubelet; needs Go, root and Debian packages
 kubelet:
     bash tests/kubelet/install

@@ -4,13 +4,14 @@
 //! kube-apiserver ──watch──▶ cluster
 //!                              │ which nodes, which pods
 //! kubelet ──HTTPS──▶ scrape ──bytes──▶ promtext ──batch──▶ store ──snapshot──▶ apiserver ──▶ aggregator
+//!                                                                └─────────▶ export ──▶ other engines
 //! ```
 //!
 //! | room | why it exists |
 //! |---|---|
 //! | [`config`] | what the operator asked for: flags, environment, checked settings |
 //! | [`usage`] | the nouns and the arithmetic: samples, runs, usage, quantities; pure |
-//! | [`promtext`] | what kubelets expose, in Prometheus's text or protobuf: read, and written for tests; pure |
+//! | [`promtext`] | what kubelets expose, in Prometheus's text or protobuf: read, and written for tests and pages of our own; pure |
 //! | [`cluster`] | what exists: nodes and pods, watched |
 //! | [`scrape`] | asking the kubelets, each in its own phase |
 //! | [`store`] | what we remember: latest usage per node, outcomes |

@@ -4,7 +4,8 @@
 //! its own. `cargo bench --bench system -- --nodes 1000` prints the figures; nothing is judged here.
 //! Of several sizes, such as `--nodes 100,1000,5000`, it also tells how the costs grow. Where `--beside`
 //! names another build of the server, both run at the same time against the same cluster, so that what
-//! else the machine does befalls both alike.
+//! else the machine does befalls both alike. What `--serve-argument` and `--traces-per-million` add is
+//! for the first alone: beside the same build without them, it shows what they cost.
 
 #![allow(
     clippy::disallowed_methods,
@@ -28,6 +29,7 @@ mod usage_of;
 
 mod answers;
 mod client;
+mod collector;
 mod cpu;
 mod crowd;
 mod freshness;
@@ -68,6 +70,12 @@ struct Arguments {
     /// have no room for the connections of a third.
     #[arg(long, value_name = "PROGRAM")]
     beside: Option<PathBuf>,
+    /// One more argument for the first server; repeatable.
+    #[arg(long, value_name = "ARGUMENT", allow_hyphen_values = true)]
+    serve_argument: Vec<String>,
+    /// Requests and scrapes of the first server that are traced, for a collector that forgets them.
+    #[arg(long, value_name = "NUMBER")]
+    traces_per_million: Option<u32>,
     /// Follow the readings of some pods for three rounds: how late are they served?
     #[arg(long)]
     freshness: bool,
@@ -88,6 +96,19 @@ struct Arguments {
 impl Arguments {
     fn resolution(&self) -> Duration {
         Duration::from_secs(u64::from(self.resolution_seconds))
+    }
+
+    /// The servers: program and what it is told beside where the cluster is.
+    async fn servers(&self) -> Result<Vec<(PathBuf, Vec<String>)>, String> {
+        let every = vec!["--metric-resolution".to_owned(), format!("{}s", self.resolution_seconds)];
+        let mut first = every.clone();
+        first.extend_from_slice(&self.serve_argument);
+        if let Some(rate) = self.traces_per_million {
+            first.extend(collector::start(rate).await?);
+        }
+        let built = Path::new(env!("CARGO_BIN_EXE_kube-vitals")).to_owned();
+        let beside = self.beside.iter().map(|program| (program.clone(), every.clone()));
+        Ok(std::iter::once((built, first)).chain(beside).collect())
     }
 }
 
@@ -116,9 +137,8 @@ async fn measure(arguments: &Arguments, nodes: u32) -> Result<Costs, String> {
         arguments.pods_per_node, arguments.containers_per_pod, arguments.resolution_seconds
     );
     let mut runs = Vec::new();
-    let built = Path::new(env!("CARGO_BIN_EXE_kube-vitals")).to_owned();
-    for program in std::iter::once(built).chain(arguments.beside.iter().cloned()) {
-        runs.push(Run::start(program, arguments.resolution(), &simulation, folder.path()).await?);
+    for (program, serve) in arguments.servers().await? {
+        runs.push(Run::start(program, &serve, &simulation, folder.path()).await?);
     }
     tokio::time::sleep(arguments.resolution() * 2).await;
     println!("\nat rest, {} rounds:", arguments.rounds);

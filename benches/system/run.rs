@@ -22,23 +22,23 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Ready when all pods are served.
+    /// Ready when all pods are served; `told` is what it is told beside where the cluster is.
     pub(crate) async fn start(
         program: PathBuf,
-        resolution: Duration,
+        told: &[String],
         simulation: &Simulation,
         folder: &Path,
     ) -> Result<Self, String> {
         let port = server::free_port()?;
         let mut serve = simulation.serve_arguments();
-        serve.extend(["--metric-resolution".to_owned(), format!("{}s", resolution.as_secs())]);
+        serve.extend_from_slice(told);
         let serve: Vec<&str> = serve.iter().map(String::as_str).collect();
         let log = folder.join(format!("server-{port}.log"));
         let pods = simulation.world.pods(Clock::system().now()).count() as u64;
         let started = Instant::now();
         let server = tokio::task::block_in_place(|| Server::start_build(&program, port, &serve, &[], &log))?;
         let id = server.process.id();
-        println!("\n{}, process {id}", program.display());
+        println!("\n{} {}, process {id}", program.display(), told.join(" "));
         let client = answers::first_usage(simulation, port, pods, started).await;
         if client.is_err() {
             println!("{}", std::fs::read_to_string(&log).unwrap_or_default());

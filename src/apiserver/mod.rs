@@ -36,6 +36,7 @@ mod protobuf;
 mod resources;
 mod router;
 mod status;
+mod usage_page;
 mod version;
 
 pub use content::Api;

@@ -21,6 +21,7 @@ use crate::apiserver::health::{self, Probe};
 use crate::apiserver::metrics::Metrics;
 use crate::apiserver::resources::{NodeScrapes, Nodes, Pods, collection, object};
 use crate::apiserver::status::Status;
+use crate::apiserver::usage_page::usage_page;
 
 type Shared = State<Arc<Content>>;
 type Routes = Vec<(String, MethodRouter<Arc<Content>>)>;
@@ -61,6 +62,7 @@ fn routes(groups: &Groups) -> Routes {
         ("/openapi/v3/apis/{group}/{version}".to_owned(), get(openapi_v3_of)),
         ("/version".to_owned(), get(version)),
         ("/metrics".to_owned(), get(metrics)),
+        ("/metrics/usage".to_owned(), get(usage_page)),
     ];
     for (path, probe) in [("/livez", Probe::Livez), ("/readyz", Probe::Readyz), ("/healthz", Probe::Healthz)] {
         let all = get(async move |State(content): Shared, request: Request| health(probe, &content, request.uri()));

@@ -4,8 +4,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
+use http::{Request, Uri};
+use kube::client::{Body, ClientBuilder};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+use tower::util::MapRequestLayer;
+use tracing::{Span, field};
+
+use crate::telemetry::traces;
 
 /// A dial that takes longer fails; what is asked then has limits of its own.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -32,7 +38,24 @@ pub(super) async fn config(kubeconfig: Option<&Path>) -> anyhow::Result<Config> 
 
 /// A client for a configuration.
 pub(super) fn client(config: Config) -> anyhow::Result<Client> {
-    Client::try_from(config).context("cannot make a client for the API server")
+    let server = config.cluster_url.clone();
+    let traced = MapRequestLayer::new(move |request| traced(&server, request));
+    let builder = ClientBuilder::try_from(config).context("cannot make a client for the API server")?;
+    Ok(builder.with_layer(&traced).build())
+}
+
+/// Tells the server which span is asking, if there is one, and the span whom it asks.
+fn traced(server: &Uri, mut request: Request<Body>) -> Request<Body> {
+    let span = Span::current();
+    if !span.is_disabled() {
+        let host = server.host().unwrap_or_default();
+        span.record("server.address", host.trim_start_matches('[').trim_end_matches(']'));
+        span.record("server.port", server.port_u16());
+        let base = server.to_string();
+        span.record("url.full", field::display(format_args!("{}{}", base.trim_end_matches('/'), request.uri())));
+        traces::inject(&span, request.headers_mut());
+    }
+    request
 }
 
 /// A client for another kubeconfig, or the one there is.

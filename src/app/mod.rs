@@ -27,6 +27,7 @@ use crate::cluster::selector::{LabelSelector, SelectorError};
 use crate::cluster::watch::Signs;
 use crate::cluster::{self, Cluster};
 use crate::config::{self, Settings};
+use crate::export::Exporter;
 use crate::readiness::{Heartbeat, Readiness};
 use crate::revision::Revisions;
 use crate::scrape::{KubeletAccess, Scraper};
@@ -52,6 +53,7 @@ pub struct App {
     cluster_metrics: cluster::Metrics,
     node_selector: LabelSelector,
     scraper: Scraper,
+    exporter: Option<Exporter>,
     trust: Trust,
     certificates: Certificates,
     door: Door,
@@ -82,6 +84,14 @@ struct Door {
     tls: Arc<ServerConfig>,
     router: Router,
     metrics: ListenerMetrics,
+}
+
+/// What registers metrics of its own, and those of the rooms that come later.
+struct Rooms {
+    door: DoorMetrics,
+    cluster: cluster::Metrics,
+    scraper: Scraper,
+    exporter: Option<Exporter>,
 }
 
 /// The metrics of the rooms that the door is built from.
@@ -120,16 +130,12 @@ impl App {
             .with_context(|| format!("cannot bind {}:{}", settings.serving.address, settings.serving.port))?;
         let config = kubernetes::config(settings.kubeconfig.as_deref()).await?;
         let client = kubernetes::client(config.clone())?;
-        let Memory { cluster, store, moments } = Memory::empty(&settings, &clock);
-        let (mut metrics, mut scraper) = (None, None);
-        let exposition = Exposition::new(|registry| {
-            metrics = Some((DoorMetrics::register(registry), cluster::Metrics::register(registry)));
-            scraper = Some(KubeletAccess::from_config(&config).and_then(|access| {
-                let (cluster, store, clock) = (Arc::clone(&cluster), Arc::clone(&store), clock.clone());
-                Scraper::build(&settings.scraping, settings.max_sample_age, access, cluster, store, clock, registry)
-            }));
-        });
-        let ((metrics, cluster_metrics), scraper) = metrics.zip(scraper).context("the registry was not filled")?;
+        let memory = Memory::empty(&settings, &clock);
+        let mut rooms = None;
+        let exposition =
+            Exposition::new(|registry| rooms = Some(Rooms::build(&settings, &memory, &config, &clock, registry)));
+        let rooms = rooms.context("the registry was not filled")??;
+        let Memory { cluster, moments, .. } = memory;
         let readiness = Readiness::default();
         let heartbeat = Heartbeat::new(clock.clone());
         let closing = CancellationToken::new();
@@ -148,16 +154,17 @@ impl App {
         Ok(Self {
             address: listener.local_addr()?,
             node_selector,
-            door: Door::build(listener, serving, api, &settings, &trust, (&client, clock), metrics).await?,
+            door: Door::build(listener, serving, api, &settings, &trust, (&client, clock), rooms.door).await?,
             shutdown: settings.shutdown,
-            scraper: scraper?,
+            scraper: rooms.scraper,
+            exporter: rooms.exporter,
             readiness,
             heartbeat,
             client,
             cluster,
             moments,
             closing,
-            cluster_metrics,
+            cluster_metrics: rooms.cluster,
             trust,
             certificates,
         })
@@ -191,6 +198,9 @@ impl App {
         background.spawn("watch of authentication settings", self.trust.follow(trust, ending.clone()));
         background.spawn_apart("scraper", self.scraper.run(self.heartbeat, first_round, ending.clone()));
         background.spawn("kept moments", self.moments.run(ending.clone()));
+        if let Some(exporter) = self.exporter {
+            background.spawn("exporter", exporter.run(ending.clone()));
+        }
         let certificate = latch("serving-certificate", "the serving certificate is being fetched");
         background.spawn("serving certificate", self.certificates.keep(certificate, ending.clone()));
         serving.spawn("listener", self.door.serve(self.shutdown.drain, closing.clone()));
@@ -226,6 +236,25 @@ impl Memory {
         let (resolution, max_sample_age) = (settings.scraping.resolution, settings.max_sample_age);
         let moments = Moments::new(world, clock.clone(), (revisions, tag), resolution, max_sample_age);
         Self { cluster, store, moments: Arc::new(moments) }
+    }
+}
+
+impl Rooms {
+    fn build(
+        settings: &Settings,
+        memory: &Memory,
+        config: &kube::Config,
+        clock: &Clock,
+        registry: &mut Registry,
+    ) -> anyhow::Result<Self> {
+        let (door, metrics) = (DoorMetrics::register(registry), cluster::Metrics::register(registry));
+        let (max_sample_age, access) = (settings.max_sample_age, KubeletAccess::from_config(config)?);
+        let (cluster, store) = (Arc::clone(&memory.cluster), Arc::clone(&memory.store));
+        let scraper =
+            Scraper::build(&settings.scraping, max_sample_age, access, cluster, store, clock.clone(), registry)?;
+        let world = (Arc::clone(&memory.cluster), Arc::clone(&memory.store));
+        let exporter = Exporter::build(&settings.export, max_sample_age, world, clock, registry);
+        Ok(Self { door, cluster: metrics, scraper, exporter: exporter.context("export, in the file of --config")? })
     }
 }
 

@@ -37,6 +37,7 @@ fn read(args: &ServeArgs, variable: &impl Fn(&str) -> Option<String>, faults: &m
     let authorization = args.authorization.read(faults);
     let shutdown = args.shutdown.read(faults);
     let telemetry = args.telemetry.read(variable, faults);
+    let export = args.file.read(variable, faults);
     let (scraping, max_sample_age) = kubelet?;
     Some(Settings {
         kubeconfig,
@@ -49,5 +50,6 @@ fn read(args: &ServeArgs, variable: &impl Fn(&str) -> Option<String>, faults: &m
         authorization: authorization?,
         shutdown: shutdown?,
         telemetry: telemetry?,
+        export: export?,
     })
 }

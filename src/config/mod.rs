@@ -7,12 +7,14 @@
 //!
 //! ```text
 //! flags, KUBE_VITALS_* ──clap──▶ ServeArgs ──Settings::from_args──▶ Settings
+//!                                  --config FILE ──▲
 //!                                              └──▶ Faults: every one, none started
 //! ```
 
 pub mod args;
 mod check;
 mod fault;
+mod file;
 mod settings;
 mod value;
 
@@ -22,6 +24,7 @@ mod tests;
 pub use args::{Cli, Command, ServeArgs};
 pub use fault::{Fault, Faults};
 pub use settings::{
-    AddressKind, ApiGroups, Authentication, Authorization, KubeletTls, KubeletTrust, Scraping, Service, Serving,
-    Settings, Shutdown, Telemetry,
+    AddressKind, ApiGroups, Authentication, Authorization, Authorize, Export, ExportProtocol, ExportTarget,
+    HeaderSource, KubeletTls, KubeletTrust, Otlp, OtlpProtocol, Scraping, Service, Serving, Settings, Shutdown,
+    TargetTls, Telemetry, Traces,
 };

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use http::HeaderMap;
+
 /// Everything `serve` needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -27,6 +29,8 @@ pub struct Settings {
     pub shutdown: Shutdown,
     /// Logs and traces.
     pub telemetry: Telemetry,
+    /// Where usage is sent.
+    pub export: Export,
 }
 
 /// The API groups that are served; at least one.
@@ -167,9 +171,126 @@ pub struct Telemetry {
     pub log_filter: String,
     /// JSON lines instead of text.
     pub log_json: bool,
-    /// Where spans are posted, path included; `None` = no traces.
-    pub otlp_endpoint: Option<String>,
-    /// Share of traces begun by us, in millionths; where a verified caller has begun one, its choice
-    /// stands.
-    pub sampling_rate_per_million: u32,
+    /// `None` = no spans are made.
+    pub traces: Option<Traces>,
+}
+
+/// Which spans are sent, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Traces {
+    /// The collector.
+    pub otlp: Otlp,
+    /// Share of requests that begin a trace of ours, in millionths.
+    pub requests_per_million: u32,
+    /// Share of scrapes that do.
+    pub scrapes_per_million: u32,
+    /// Where the front proxy has decided about a request, its choice stands.
+    pub follows_parent: bool,
+    /// Spans that may wait to be sent; more are dropped.
+    pub queue_spans: usize,
+}
+
+/// Where OTLP goes, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Otlp {
+    /// A URL, whole for HTTP, without a path for gRPC.
+    pub endpoint: String,
+    /// How it is spoken.
+    pub protocol: OtlpProtocol,
+    /// Sent along, as a rule credentials: marked as such.
+    pub headers: HeaderMap,
+    /// PEM of those who may vouch for the collector; `None` = the system's.
+    pub authority_file: Option<PathBuf>,
+    /// PEM files of our certificate and its key.
+    pub client_certificate: Option<(PathBuf, PathBuf)>,
+    /// For one message, from dialling to the last byte of the answer.
+    pub timeout: Duration,
+    /// Whether messages are compressed.
+    pub gzip: bool,
+}
+
+/// The two transports of OTLP that are spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtlpProtocol {
+    /// Protobuf over HTTP.
+    Http,
+    /// Protobuf over gRPC.
+    Grpc,
+}
+
+/// Where usage is sent; nowhere by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Export {
+    /// The engines, each with a name of its own.
+    pub targets: Vec<ExportTarget>,
+}
+
+/// One engine that usage is sent to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportTarget {
+    /// What our own metrics call it.
+    pub name: String,
+    /// Where it is, path included.
+    pub url: String,
+    /// What it understands.
+    pub protocol: ExportProtocol,
+    /// How we say who we are.
+    pub authorize: Option<Authorize>,
+    /// Further headers of each request.
+    pub headers: Vec<(String, HeaderSource)>,
+    /// How the connection is secured, if the URL says https.
+    pub tls: TargetTls,
+    /// Time for one request, connect to answer.
+    pub timeout: Duration,
+    /// Most samples of one request.
+    pub samples_per_request: usize,
+    /// Most samples that wait; then the oldest are dropped.
+    pub queue_samples: usize,
+    /// Labels of every series (attributes of every resource), sorted by name.
+    pub labels: Vec<(String, String)>,
+}
+
+/// What an engine understands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportProtocol {
+    /// Remote write 2.0; 1.0 from the first answer on that shows that 2.0 is not understood.
+    RemoteWriteNewest,
+    /// Remote write 1.0.
+    RemoteWrite1,
+    /// Remote write 2.0.
+    RemoteWrite2,
+    /// OTLP metrics, in protobuf.
+    Otlp(OtlpProtocol),
+}
+
+/// How we say who we are to an engine. Secrets stand in files, which are read anew for each request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Authorize {
+    /// `Authorization: Bearer` with what this file holds.
+    BearerTokenFile(PathBuf),
+    /// `Authorization: Basic`.
+    Basic {
+        /// The user.
+        username: String,
+        /// Holds the password.
+        password_file: PathBuf,
+    },
+}
+
+/// Where a header's value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HeaderSource {
+    /// The configuration.
+    Value(String),
+    /// This file, read anew for each request.
+    File(PathBuf),
+}
+
+/// How the connection to an engine is secured.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TargetTls {
+    /// Whose certificates are accepted; `None` = those that the system trusts.
+    pub authority: Option<PathBuf>,
+    /// Client certificate and key files.
+    pub identity: Option<(PathBuf, PathBuf)>,
 }

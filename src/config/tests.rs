@@ -37,8 +37,7 @@ fn without_any_flag_it_runs_as_deployed() {
     assert_eq!(settings.serving.port, 8080);
     assert_eq!(settings.serving.certificate, None);
     assert_eq!(settings.authorization.always_allow_paths, ["/healthz", "/readyz", "/livez"]);
-    assert_eq!(settings.telemetry.otlp_endpoint, None);
-    assert_eq!(settings.telemetry.sampling_rate_per_million, 0);
+    assert_eq!(settings.telemetry.traces, None);
 }
 
 #[test]
@@ -185,24 +184,6 @@ fn the_usual_scrape_timeout_shrinks_with_the_resolution() {
 #[test]
 fn an_empty_file_name_is_none() {
     assert_eq!(settings(&["--kubeconfig=", "--tls-cert-file="]).unwrap().kubeconfig, None);
-}
-
-#[test]
-fn open_telemetry_variables_are_heard_after_the_flag() {
-    let endpoint = |flags: &[&str], variables: &[(&str, &str)]| {
-        let variable =
-            |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        Settings::from_args_and_variables(&typed(flags), &variable).map(|settings| settings.telemetry.otlp_endpoint)
-    };
-    let base = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://base:4318/");
-    let traces = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://traces/in");
-    assert_eq!(endpoint(&[], &[base]).unwrap().as_deref(), Some("http://base:4318/v1/traces"));
-    assert_eq!(endpoint(&[], &[base, traces]).unwrap().as_deref(), Some("https://traces/in"));
-    let flag = ["--otlp-endpoint", "http://flag:1"];
-    assert_eq!(endpoint(&flag, &[base, traces]).unwrap().as_deref(), Some("http://flag:1/v1/traces"));
-    assert_eq!(endpoint(&flag, &[("OTEL_SDK_DISABLED", "TRUE")]).unwrap(), None);
-    let faults = endpoint(&[], &[("OTEL_EXPORTER_OTLP_ENDPOINT", "collector")]).unwrap_err();
-    assert_eq!(faults.iter().map(|fault| fault.flag).collect::<Vec<_>>(), ["OTEL_EXPORTER_OTLP_ENDPOINT"]);
 }
 
 #[test]

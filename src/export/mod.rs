@@ -1,5 +1,37 @@
-//! Passing usage on to other engines: Prometheus, remote write, OpenTelemetry metrics.
+//! Passing usage on to the engines that operators run: Prometheus and its kin, OpenTelemetry.
 //!
-//! Its place on the floor plan, not yet furnished. What moves in reads the store's snapshots, never
-//! the kubelets, and hands them to one bounded queue per target: a slow target loses its own data,
-//! counted, and never slows a scrape or an answer.
+//! It reads the store and never the kubelets, and tells nothing that the API would not. A slow
+//! engine loses its own samples, counted, and never slows a scrape, an answer, or another engine.
+//!
+//! ```text
+//! store ─┐              ┌─▶ page ─▶ who scrapes /metrics/usage
+//!        ├─ live: what ─┤
+//! view ──┘  is true now └─▶ collector ─▶ ledger: only what is new, and what ended
+//!                                           └─▶ a queue for each engine ─▶ sender ─▶ http ─▶ engine
+//!                                                                           └ wire: remote_write, otlp
+//! ```
+
+mod backoff;
+mod collector;
+mod error;
+mod exporter;
+mod family;
+mod http;
+mod ledger;
+mod live;
+mod metrics;
+mod otlp;
+mod page;
+mod point;
+mod queue;
+mod remote_write;
+mod sender;
+mod wire;
+#[cfg(test)]
+mod world;
+
+pub use error::Error;
+pub use exporter::Exporter;
+pub use page::{Page, PageFilter, PageFilterError};
+
+pub use crate::promtext::encode::Format;

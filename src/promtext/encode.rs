@@ -1,4 +1,5 @@
-//! A writer of the text format, for those who play kubelet: numbers look as a kubelet's do.
+//! A writer of the text formats, for those who play kubelet and for pages of our own: numbers look
+//! as a kubelet's do.
 
 use std::io::Write;
 
@@ -13,24 +14,57 @@ pub enum Kind {
     Gauge,
 }
 
+/// Which text format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Prometheus text 0.0.4: times in milliseconds, families named as their samples.
+    Classic,
+    /// OpenMetrics 1.0: times in seconds, families of counters named without `_total`, and an end.
+    OpenMetrics,
+}
+
 /// Writes families and their samples to the end of a buffer, which the caller owns and may reuse.
 #[derive(Debug)]
 pub struct Encoder<'a> {
     out: &'a mut Vec<u8>,
+    format: Format,
     family: &'a str,
 }
 
 impl<'a> Encoder<'a> {
-    /// A writer that appends to `out`.
+    /// A writer of the classic format that appends to `out`.
     pub const fn new(out: &'a mut Vec<u8>) -> Self {
-        Self { out, family: "" }
+        Self::of(Format::Classic, out)
     }
 
-    /// Begins the family `name`: its two comment lines.
+    /// A writer that appends to `out`.
+    pub const fn of(format: Format, out: &'a mut Vec<u8>) -> Self {
+        Self { out, format, family: "" }
+    }
+
+    /// Goes on with the family `name`, which was begun by another writer.
+    pub const fn resume(&mut self, name: &'a str) {
+        self.family = name;
+    }
+
+    /// Marks the end of the document, where the format has a mark.
+    pub fn end(&mut self) {
+        if self.format == Format::OpenMetrics {
+            self.text(&["# EOF\n"]);
+        }
+    }
+
+    /// Begins the family `name`: its two comment lines. The name of a counter ends with `_total`, but
+    /// for those that kubelets name otherwise.
     pub fn family(&mut self, name: &'a str, help: &str, kind: Kind) {
         self.family = name;
+        let name = match self.format {
+            Format::OpenMetrics if kind == Kind::Counter => name.strip_suffix("_total").unwrap_or(name),
+            _ => name,
+        };
         self.text(&["# HELP ", name, " "]);
-        escape(self.out, help, false);
+        // In help texts OpenMetrics escapes quotes as well.
+        escape(self.out, help, self.format == Format::OpenMetrics);
         let kind = match kind {
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",
@@ -50,9 +84,22 @@ impl<'a> Encoder<'a> {
         self.text(&[if labels.is_empty() { " " } else { "} " }]);
         number(self.out, value);
         if let Some(UnixMillis(millis)) = time {
-            self.text(&[" ", itoa::Buffer::new().format(millis)]);
+            self.text(&[" "]);
+            self.time(millis);
         }
         self.text(&["\n"]);
+    }
+
+    fn time(&mut self, millis: i64) {
+        match self.format {
+            Format::Classic => self.text(&[itoa::Buffer::new().format(millis)]),
+            // Writing to a vector cannot fail.
+            Format::OpenMetrics => {
+                let sign = if millis < 0 { "-" } else { "" };
+                let (seconds, rest) = (millis.unsigned_abs() / 1000, millis.unsigned_abs() % 1000);
+                let _ = write!(self.out, "{sign}{seconds}.{rest:03}");
+            }
+        }
     }
 
     fn text(&mut self, parts: &[&str]) {
@@ -148,6 +195,21 @@ mod tests {
         encoder.sample(&[("a", "x\"y\\z\n"), ("b", "")], 0.5, Some(UnixMillis(1_795_391_396_052)));
         let expected = "# HELP up one\\ntwo \\\\ \"three\"\n# TYPE up gauge\nup 1\n\
                         up{a=\"x\\\"y\\\\z\\n\",b=\"\"} 0.5 1795391396052\n";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn open_metrics_names_counters_short_and_times_in_seconds() {
+        let mut out = Vec::new();
+        let mut encoder = Encoder::of(Format::OpenMetrics, &mut out);
+        encoder.family("cpu_seconds_total", "a \"b\"", Kind::Counter);
+        encoder.sample(&[("a", "b")], 2.0, Some(UnixMillis(1_795_391_396_052)));
+        let mut encoder = Encoder::of(Format::OpenMetrics, &mut out);
+        encoder.resume("cpu_seconds_total");
+        encoder.sample(&[], 3.0, Some(UnixMillis(-1_007)));
+        encoder.end();
+        let expected = "# HELP cpu_seconds a \\\"b\\\"\n# TYPE cpu_seconds counter\n\
+                        cpu_seconds_total{a=\"b\"} 2 1795391396.052\ncpu_seconds_total 3 -1.007\n# EOF\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 }

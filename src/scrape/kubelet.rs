@@ -12,7 +12,7 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HOS
 use http::{Request, Response, StatusCode};
 use http_body_util::Empty;
 use hyper::body::Incoming;
-use tracing::Span;
+use tracing::{Instrument as _, Span, field};
 
 use crate::config::Scraping;
 use crate::promtext;
@@ -115,8 +115,24 @@ impl Kubelets {
         tokio::time::timeout(self.timeout, in_turn).await.unwrap_or(Err(Failure::Timeout(self.timeout)))
     }
 
-    /// The connection is back on the line only after an answer that was read to its end.
+    /// Asks one address, under a span of its own.
     async fn fetch(&self, line: &mut Line, page: Page) -> Result<Body, Failure> {
+        let span = client_span(line.asked(), page);
+        let answer = self.exchange(line, page).instrument(span.clone()).await;
+        match &answer {
+            Ok(body) => {
+                span.record("kube_vitals.scrape.bytes", body.len());
+            }
+            Err(failure) => {
+                span.record("otel.status_code", "ERROR");
+                span.record("error.type", failure.reason());
+            }
+        }
+        answer
+    }
+
+    /// The connection is back on the line only after an answer that was read to its end.
+    async fn exchange(&self, line: &mut Line, page: Page) -> Result<Body, Failure> {
         let kept = line.connection.take().filter(|kept| kept.leads_to(line.asked()));
         let request = self.request(line.asked(), page).await?;
         let on_kept = match kept {
@@ -128,6 +144,7 @@ impl Kubelets {
             Some(answered) => answered,
             None => self.send_anew(line, request).await?,
         };
+        Span::current().record("http.response.status_code", answer.status().as_u16());
         let refusal = refusal(&answer);
         let limit_bytes = refusal.as_ref().map(|_| REFUSAL_BYTES);
         let body = exchange.drive(self.bodies.read(answer, limit_bytes)).await;
@@ -164,6 +181,26 @@ impl Kubelets {
         traces::inject(&Span::current(), request.headers_mut());
         Ok(request)
     }
+}
+
+/// An attempt at one address. Its name is the page's path alone, whatever is asked for there.
+fn client_span(address: &str, page: Page) -> Span {
+    let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
+    let path = page.path();
+    let route = path.split('?').next().unwrap_or(path);
+    tracing::info_span!(
+        "request to kubelet",
+        otel.name = %format_args!("GET {route}"),
+        otel.kind = "client",
+        otel.status_code = field::Empty,
+        http.request.method = "GET",
+        url.full = %format_args!("https://{address}{path}"),
+        server.address = host.trim_start_matches('[').trim_end_matches(']'),
+        server.port = port.parse::<u16>().ok(),
+        http.response.status_code = field::Empty,
+        error.type = field::Empty,
+        kube_vitals.scrape.bytes = field::Empty,
+    )
 }
 
 async fn send(connection: Connection, request: Request<Empty<Bytes>>) -> hyper::Result<(Exchange, Response<Incoming>)> {

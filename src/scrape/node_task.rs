@@ -15,6 +15,7 @@ use crate::scrape::kubelet::{Body, Kubelets, Line, Page};
 use crate::scrape::metrics::{Metrics, NodeState};
 use crate::scrape::plan::{Agenda, Rhythm};
 use crate::store::Merged;
+use crate::telemetry::traces;
 use crate::usage::{Failure, NodeName, Outcome, Scrape};
 
 /// Larger bodies take more than a millisecond to read: not on a thread that serves requests.
@@ -80,11 +81,13 @@ impl NodeTask {
         let Ok(_permit) = shared.permits.acquire().await else { return };
         self.agenda.begin(Instant::now());
         let _in_flight = InFlight::enter(&shared.metrics);
-        let span = tracing::info_span!(
-            target: "kube_vitals::scrape", parent: None, "scrape",
-            otel.kind = "client", otel.status_code = field::Empty,
-            node = %self.name, server.address = field::Empty, outcome = field::Empty,
-        );
+        let span = traces::scrape(|| {
+            tracing::info_span!(
+                target: "kube_vitals::scrape", parent: None, "scrape",
+                otel.status_code = field::Empty, error.type = field::Empty,
+                k8s.node.name = %self.name, kube_vitals.scrape.outcome = field::Empty,
+            )
+        });
         async {
             let Some(merged) = self.scrape().await else { return };
             if self.agenda.succeeded(Instant::now(), merged.new_runs > 0, merged.awaiting_rate) {
@@ -110,7 +113,6 @@ impl NodeTask {
         let started = shared.intake.clock.now();
         let answer = self.ask(Page::Resource).await;
         let address = self.dial.line.asked().to_owned();
-        Span::current().record("server.address", &address);
         let scrape = Scrape {
             started,
             duration: begun.elapsed(),
@@ -179,9 +181,10 @@ impl NodeTask {
     fn tell(&mut self, outcome: &Outcome, address: &str) {
         let reason = outcome.as_ref().err().map(Failure::reason);
         let span = Span::current();
-        span.record("outcome", reason.unwrap_or("Success"));
-        if reason.is_some() {
+        span.record("kube_vitals.scrape.outcome", reason.unwrap_or("Success"));
+        if let Some(reason) = reason {
             span.record("otel.status_code", "ERROR");
+            span.record("error.type", reason);
         }
         if reason == self.failing {
             return;

@@ -10,38 +10,29 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-/// Makes `span` a child of the caller's span that `headers` name.
-///
-/// Only for callers that were verified to be the front proxy, and only before `span` is entered:
-/// afterwards it has a parent already. Without a valid `traceparent` it stays a root.
-pub fn adopt_parent(span: &Span, headers: &HeaderMap) {
-    if let Some(remote) = remote_context(span, headers) {
-        // Fails for a span that nobody collects, which has no parent to set.
-        let _uncollected = span.set_parent(remote);
-    }
-}
-
-/// Leaves `span` where it is and links it to the caller's span that `headers` name: for callers
-/// whose sampling we do not follow.
-pub fn link(span: &Span, headers: &HeaderMap) {
-    if let Some(remote) = remote_context(span, headers) {
-        span.add_link(remote.span().span_context().clone());
-    }
-}
-
-/// Names `span` as the parent in the headers of an outgoing request.
+/// Names `span` as the parent in the headers of an outgoing request; a span that is not made names
+/// nothing.
 pub fn inject(span: &Span, headers: &mut HeaderMap) {
     if !span.is_disabled() {
         TraceContextPropagator::new().inject_context(&span.context(), &mut Headers(headers));
     }
 }
 
-fn remote_context(span: &Span, headers: &HeaderMap) -> Option<Context> {
-    if span.is_disabled() {
-        return None;
-    }
+/// The caller's span, if `headers` name a valid one.
+pub(super) fn remote_context(headers: &HeaderMap) -> Option<Context> {
     let remote = TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(headers));
     remote.span().span_context().is_valid().then_some(remote)
+}
+
+/// Makes `span` a child of the caller's.
+pub(super) fn adopt(span: &Span, remote: Context) {
+    // Fails for a span that nobody collects, which has no parent to set.
+    let _uncollected = span.set_parent(remote);
+}
+
+/// Leaves `span` where it is and links it to the caller's.
+pub(super) fn link(span: &Span, remote: &Context) {
+    span.add_link(remote.span().span_context().clone());
 }
 
 /// Lets the propagator read and write HTTP headers.

@@ -16,7 +16,7 @@ use crate::config::Telemetry;
 /// # Errors
 /// When the filter or the exporter cannot be made, or a subscriber is there already.
 pub fn start(settings: &Telemetry) -> Result<traces::Guard, Error> {
-    let (spans, guard) = traces::build(settings)?;
+    let (spans, guard) = traces::build(settings.traces.as_ref(), traces::Metrics::of_process())?;
     let lines = tracing_subscriber::registry().with(layer(settings, io::stderr)?);
     tracing::dispatcher::set_global_default(joined(lines, spans)).map_err(Error::Installed)?;
     Ok(guard)
@@ -75,12 +75,7 @@ mod tests {
     }
 
     fn logged(filter: &str, json: bool, say: impl FnOnce()) -> String {
-        let settings = Telemetry {
-            log_filter: filter.to_owned(),
-            log_json: json,
-            otlp_endpoint: None,
-            sampling_rate_per_million: 0,
-        };
+        let settings = Telemetry { log_filter: filter.to_owned(), log_json: json, traces: None };
         let lines = Lines::default();
         let writer = lines.clone();
         let logs = registry().with(layer(&settings, move || writer.clone()).unwrap());

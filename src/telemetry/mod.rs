@@ -7,18 +7,18 @@
 //!
 //! ```text
 //! event ──log filter──▶ logs ──▶ stderr
-//! span  ──endpoint set?──▶ traces ──batch thread──▶ OTLP/HTTP
+//! span  ──endpoint set?──▶ traces ──batch thread──▶ otlp ──▶ collector
 //! metrics.rs of each room ──register──▶ registry ──▶ /metrics, in OpenMetrics or classic text
 //! /proc ──process──────────────────────────┘
-//! traceparent of callers ──context──▶ parent or link of a span
+//! traceparent of callers ──context──▶ traced or not, parent or link of the request's span
 //! ```
 
 mod causes;
 mod classic;
-mod collector_log;
 mod context;
 mod error;
 mod logs;
+pub(crate) mod otlp;
 mod process;
 pub mod registry;
 pub mod traces;

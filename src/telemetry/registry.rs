@@ -4,12 +4,14 @@ use prometheus_client::encoding::text;
 use prometheus_client::metrics::info::Info;
 pub use prometheus_client::registry::Registry;
 
-use super::{classic, process};
+use super::{classic, process, traces};
 
 /// What every metric of the rooms begins with.
 const PREFIX: &str = "kube_vitals";
-const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// Content type of the classic format.
+pub(crate) const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// Content type of OpenMetrics.
+pub(crate) const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The registry of the process, ready to be read.
 #[derive(Debug)]
@@ -29,6 +31,7 @@ impl Exposition {
             "The running version; always 1",
             Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
         );
+        traces::Metrics::of_process().register(rooms);
         register(rooms);
         Self { registry }
     }
@@ -39,14 +42,16 @@ impl Exposition {
         let mut metrics = String::new();
         // Writing to a String cannot fail; a collector that does leaves the rest in place.
         let _complete = text::encode(&mut metrics, &self.registry);
-        match accept {
-            Some(accept) if prefers_open_metrics(accept) => (OPEN_METRICS, metrics),
-            _ => (CLASSIC, classic::from_open_metrics(&metrics)),
+        if prefers_open_metrics(accept.unwrap_or_default()) {
+            (OPEN_METRICS, metrics)
+        } else {
+            (CLASSIC, classic::from_open_metrics(&metrics))
         }
     }
 }
 
-fn prefers_open_metrics(accept: &str) -> bool {
+/// Whether an `Accept` header prefers OpenMetrics to the classic format.
+pub(crate) fn prefers_open_metrics(accept: &str) -> bool {
     let open = weight(accept, "application/openmetrics-text");
     open > 0.0 && open >= weight(accept, "text/plain")
 }

@@ -1,25 +1,33 @@
-//! Where spans go: an OTLP collector, if one is set.
+//! Which spans are made, and how they are sent: to an OTLP collector, if one is set.
+//!
+//! ```text
+//! request, scrape ──sampling──▶ spans ──▶ queue (bounded, full = dropped and counted) ──batch thread──▶ exporter ──▶ otlp
+//! ```
+
+mod exporter;
+mod metrics;
+mod queue;
+mod sampling;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
 use opentelemetry::trace::TracerProvider;
 use opentelemetry::{Key, KeyValue};
-use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
-use rustls::{ClientConfig, RootCertStore};
-use tracing::{Level, Subscriber};
+use tracing::Subscriber;
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::registry::LookupSpan;
 
-use super::Error;
-use super::collector_log::CollectorLog;
-pub use super::context::{adopt_parent, inject, link};
-use crate::config::Telemetry;
+pub use self::sampling::{request, scrape};
+pub use super::context::inject;
+use super::{Error, otlp};
+use crate::config::Traces;
 
-/// Time for one batch; a collector that needs longer costs that batch.
-const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) use self::metrics::Metrics;
+use self::sampling::Sampling;
+
 /// What is left of the pod's grace period after delay and drain must hold this.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -42,17 +50,21 @@ impl Guard {
     }
 }
 
-/// The layer that collects spans, or nothing where no endpoint is set.
-pub(super) fn build<S>(settings: &Telemetry) -> Result<(Option<impl Layer<S> + use<S>>, Guard), Error>
+/// The layer that collects spans, or nothing where there is no collector.
+pub(super) fn build<S>(
+    settings: Option<&Traces>,
+    metrics: &Metrics,
+) -> Result<(Option<impl Layer<S> + use<S>>, Guard), Error>
 where
     S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
 {
-    let Some(endpoint) = &settings.otlp_endpoint else { return Ok((None, Guard(None))) };
-    let root = Sampler::TraceIdRatioBased(f64::from(settings.sampling_rate_per_million) / 1e6);
+    let Some(settings) = settings else { return Ok((None, Guard(None))) };
+    let client = otlp::Client::new(&settings.otlp, otlp::Service::TRACES)?;
     let provider = SdkTracerProvider::builder()
         .with_resource(resource())
-        .with_sampler(Sampler::ParentBased(Box::new(root)))
-        .with_batch_exporter(CollectorLog::new(exporter(endpoint)?))
+        // What is not to be sampled was not made.
+        .with_sampler(Sampler::AlwaysOn)
+        .with_span_processor(queue::before(client, settings.queue_spans, metrics)?)
         .build();
     let layer = tracing_opentelemetry::layer()
         .with_tracer(provider.tracer(env!("CARGO_PKG_NAME")))
@@ -61,42 +73,8 @@ where
         .with_threads(false)
         .with_target(false)
         .with_tracked_inactivity(false)
-        .with_filter(filter_fn(|metadata| {
-            metadata.is_span() && *metadata.level() <= Level::INFO && metadata.target().starts_with("kube_vitals")
-        }));
+        .with_filter(Sampling::new(settings));
     Ok((Some(layer), Guard(Some(provider))))
-}
-
-fn exporter(endpoint: &str) -> Result<SpanExporter, Error> {
-    let told = |error: &dyn std::error::Error| Error::Exporter(error.to_string());
-    SpanExporter::builder()
-        .with_http()
-        .with_http_client(client(endpoint.starts_with("https:"))?)
-        .with_endpoint(endpoint)
-        .with_timeout(EXPORT_TIMEOUT)
-        .build()
-        .map_err(|error| told(&error))
-}
-
-/// The blocking client, since batches are sent from a thread that has no async runtime.
-fn client(encrypted: bool) -> Result<reqwest::blocking::Client, Error> {
-    let make = move || {
-        let builder = reqwest::blocking::Client::builder().timeout(EXPORT_TIMEOUT);
-        // Without this, the client loads the system's authorities even for plain http, and
-        // fails where there are none, as in an empty image.
-        let builder = if encrypted { builder } else { builder.tls_backend_preconfigured(no_authorities()?) };
-        builder.build().map_err(|error| Error::Exporter(error.to_string()))
-    };
-    // A thread of its own, because this client may not be made inside an async runtime.
-    let thread = std::thread::Builder::new().spawn(make).map_err(|error| Error::Exporter(error.to_string()))?;
-    thread.join().map_err(|_| Error::Exporter("the thread that makes its client broke".to_owned()))?
-}
-
-fn no_authorities() -> Result<ClientConfig, Error> {
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
-    let versions = ClientConfig::builder_with_provider(provider.into()).with_safe_default_protocol_versions();
-    let config = versions.map_err(|error| Error::Exporter(error.to_string()))?;
-    Ok(config.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
 }
 
 /// Who we are to the collector; `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` win.

@@ -100,6 +100,20 @@ impl Uid {
     }
 }
 
+/// As the API server writes a UUID.
+impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = format!("{:032x}", self.0);
+        let (mut rest, mut separator) = (digits.as_str(), "");
+        for length in [8, 4, 4, 4, 12] {
+            let (group, tail) = rest.split_at(length);
+            write!(f, "{separator}{group}")?;
+            (rest, separator) = (tail, "-");
+        }
+        Ok(())
+    }
+}
+
 /// FNV-1a over 128 bits: stable over runs, spread widely enough for uids of one name.
 fn fold(text: &str) -> u128 {
     const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
@@ -125,5 +139,12 @@ mod tests {
         assert_ne!(uuid, Uid::parse("a710ab91-0a3a-4a23-abf0-72c8f39b8776"));
         assert_ne!(Uid::parse("pod-1"), Uid::parse("pod-2"));
         assert_ne!(Uid::parse(""), Uid::parse("0"));
+    }
+
+    #[test]
+    fn a_uid_is_written_as_it_was_read() {
+        for text in ["a710ab91-0a3a-4a23-abf0-72c8f39b8775", "00000000-0000-4000-8000-000000000001"] {
+            assert_eq!(Uid::parse(text).to_string(), text);
+        }
     }
 }

@@ -174,6 +174,11 @@ impl Run {
         self.start
     }
 
+    /// The last sample.
+    pub const fn last(&self) -> Sample {
+        self.last
+    }
+
     /// Time of the last sample.
     pub const fn last_time(&self) -> UnixMillis {
         self.last.time

@@ -141,38 +141,6 @@ pub(crate) async fn the_commands_of_the_readme_work(e: &Environment) -> Checked 
     if commands.len() < 7 { Err(format!("only {} commands were found", commands.len())) } else { Ok(()) }
 }
 
-/// One trace holds kube-apiserver's spans and ours.
-pub(crate) async fn one_trace_joins_the_api_server_and_us(e: &Environment) -> Checked {
-    e.admin.json(&format!("{GROUP}/nodes")).await?;
-    let trace = eventually(Duration::from_secs(30), async || {
-        let traces = e.sink.spans.traces_of_both("apiserver", "kube-vitals");
-        let whole = traces.into_iter().find(|trace| is_of_nodes(&e.sink.spans.tree(trace)));
-        whole.ok_or_else(|| format!("{} spans, no trace of both", e.sink.spans.all().len()))
-    })
-    .await?;
-    println!("{}", indented(&e.sink.spans.tree(&trace)));
-    Ok(())
-}
-
-/// A scrape has a trace of its own.
-pub(crate) async fn scrapes_are_traces_of_their_own(e: &Environment) -> Checked {
-    eventually(Duration::from_secs(30), async || {
-        let spans = e.sink.spans.all();
-        let ours = spans.iter().filter(|span| span.service == "kube-vitals" && span.name == "scrape");
-        match ours.clone().find(|span| !span.parent.is_empty()) {
-            Some(child) => Err(format!("{child:?} has a parent")),
-            None if ours.count() == 0 => Err("no span of a scrape".to_owned()),
-            None => Ok(()),
-        }
-    })
-    .await
-}
-
-fn is_of_nodes(tree: &str) -> bool {
-    let ours = |part: &str| tree.lines().any(|line| line.contains(part) && line.contains("[kube-vitals]"));
-    tree.contains("/nodes [kube-vitals]") && ours("authentication") && ours("authorization") && ours("answer")
-}
-
 /// The list as JSON; an error while it still holds the kubelets' own rates and the round is not
 /// about those.
 fn unless_by_kubelet(round: &str, text: &str) -> Result<Value, String> {
@@ -186,6 +154,6 @@ fn equal(got: impl AsRef<[u8]> + std::fmt::Debug, expected: impl AsRef<[u8]> + s
     if got.as_ref() == expected.as_ref() { Ok(()) } else { Err(format!("{got:?} instead of {expected:?}")) }
 }
 
-fn indented(text: &str) -> String {
+pub(crate) fn indented(text: &str) -> String {
     text.trim_end().lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
 }

@@ -96,8 +96,10 @@ fn arguments(kubeconfig: &Path, nodes: &SimulatedNodes, sink: &OtlpSink) -> Vec<
         ("--kubeconfig", kubeconfig.display().to_string()),
         ("--kubelet-certificate-authority", nodes.authority.display().to_string()),
         ("--metric-resolution", "5s".to_owned()),
-        ("--otlp-endpoint", format!("http://{}", sink.http)),
+        ("--otlp-endpoint", format!("http://{}", sink.grpc)),
+        ("--otlp-protocol", "grpc".to_owned()),
         ("--tracing-sampling-rate-per-million", "1000000".to_owned()),
+        ("--scrape-tracing-sampling-rate-per-million", "1000000".to_owned()),
     ];
     let switches = ["--kubelet-use-node-status-port=true".to_owned()];
     plain.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).chain(switches).collect()

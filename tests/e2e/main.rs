@@ -26,6 +26,7 @@ mod kubectl_top;
 mod numbers;
 mod python_clients;
 mod replicas;
+mod traces;
 mod world;
 
 use std::sync::Arc;
@@ -102,8 +103,10 @@ fn trials(shared: Option<&Arc<Shared>>) -> Vec<Trial> {
             checks::an_unprivileged_user_gets_403,
             checks::no_credentials_get_401,
             checks::forged_identity_headers_are_ignored,
-            checks::one_trace_joins_the_api_server_and_us,
-            checks::scrapes_are_traces_of_their_own,
+            traces::one_trace_joins_the_api_server_and_us,
+            traces::a_forged_parent_is_a_link_of_a_trace_of_its_own,
+            traces::scrapes_are_traces_of_their_own,
+            traces::no_trace_tells_secrets,
             discovery::kubectl_explains_every_kind_of_every_group,
             discovery::kubectl_lists_our_resources_and_versions,
             discovery::the_aggregator_publishes_our_openapi,

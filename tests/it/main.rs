@@ -19,4 +19,5 @@ mod manifests;
 mod reasons;
 mod repository;
 mod stop;
+mod traces;
 mod waiting;

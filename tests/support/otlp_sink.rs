@@ -1,6 +1,7 @@
-//! An OTLP receiver in process: gRPC as kube-apiserver exports, HTTP as we do.
+//! An OTLP receiver in process, over gRPC and HTTP, by other hands than what sends to it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -9,6 +10,8 @@ use axum::routing::post;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use prost::Message;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -27,11 +30,31 @@ pub(crate) struct Span {
     pub(crate) id: String,
     /// Parent span id in hex; empty for a root.
     pub(crate) parent: String,
+    /// What part it had in a call; empty for work inside of a process.
+    pub(crate) kind: &'static str,
     /// Start, for the order in a printed tree.
     pub(crate) start_ns: u64,
-    /// Text attributes.
+    /// End.
+    pub(crate) end_ns: u64,
+    /// Whether it is marked as failed.
+    pub(crate) is_error: bool,
+    /// Trace and span ids of what it is linked to, in hex.
+    pub(crate) links: Vec<(String, String)>,
+    /// Attributes as text.
     pub(crate) attributes: BTreeMap<String, String>,
 }
+
+/// What a printed tree tells beside the names.
+const TOLD: [&str; 8] = [
+    "http.response.status_code",
+    "audit-id",
+    "server.address",
+    "kube_vitals.authentication.method",
+    "kube_vitals.authorization.decision",
+    "kube_vitals.authorization.source",
+    "kube_vitals.cache.hit",
+    "kube_vitals.resource_version",
+];
 
 /// Received spans; cheap to clone.
 #[derive(Clone, Default)]
@@ -90,10 +113,16 @@ impl Spans {
         services.into_iter().filter(|(_, names)| holds_both(names)).map(|(trace, _)| trace).collect()
     }
 
-    /// One trace as an indented tree.
-    pub(crate) fn tree(&self, trace: &str) -> String {
+    /// The spans of a trace, by their start.
+    pub(crate) fn of(&self, trace: &str) -> Vec<Span> {
         let mut spans: Vec<Span> = self.all().into_iter().filter(|span| span.trace == trace).collect();
         spans.sort_by_key(|span| span.start_ns);
+        spans
+    }
+
+    /// One trace as an indented tree.
+    pub(crate) fn tree(&self, trace: &str) -> String {
+        let spans = self.of(trace);
         let ids: BTreeSet<&str> = spans.iter().map(|span| span.id.as_str()).collect();
         let mut text = String::new();
         for root in spans.iter().filter(|span| !ids.contains(span.parent.as_str())) {
@@ -114,7 +143,11 @@ impl Spans {
                     trace: hex(&span.trace_id),
                     id: hex(&span.span_id),
                     parent: hex(&span.parent_span_id),
+                    kind: kind(span.kind),
                     start_ns: span.start_time_unix_nano,
+                    end_ns: span.end_time_unix_nano,
+                    is_error: span.status.is_some_and(|status| status.code() == StatusCode::Error),
+                    links: span.links.iter().map(|link| (hex(&link.trace_id), hex(&link.span_id))).collect(),
                     attributes: text_attributes(span.attributes),
                 });
             }
@@ -134,8 +167,15 @@ impl TraceService for Spans {
 }
 
 fn write_tree(spans: &[Span], span: &Span, depth: usize, text: &mut String) {
-    let line = format!("{}{} [{}]\n", "  ".repeat(depth), span.name, span.service);
+    let kind = if span.kind.is_empty() { String::new() } else { format!(" {}", span.kind) };
+    let millis = span.end_ns.saturating_sub(span.start_ns) as f64 / 1e6;
+    let line = format!("{}{} [{}{kind}] {millis:.2} ms", "  ".repeat(depth), span.name, span.service);
     text.push_str(&line);
+    for (key, value) in TOLD.iter().filter_map(|key| Some((key, span.attributes.get(*key)?))) {
+        // Writing to a String cannot fail.
+        let _infallible = write!(text, " {}={value}", key.trim_start_matches("kube_vitals."));
+    }
+    text.push('\n');
     for child in spans.iter().filter(|child| child.parent == span.id) {
         write_tree(spans, child, depth + 1, text);
     }
@@ -145,12 +185,21 @@ fn text_attributes(attributes: Vec<opentelemetry_proto::tonic::common::v1::KeyVa
     let text = |value| match value {
         Some(Value::StringValue(text)) => Some(text),
         Some(Value::IntValue(number)) => Some(number.to_string()),
+        Some(Value::BoolValue(truth)) => Some(truth.to_string()),
         _ => None,
     };
     attributes
         .into_iter()
         .filter_map(|pair| Some((pair.key, text(pair.value.and_then(|value| value.value))?)))
         .collect()
+}
+
+fn kind(kind: i32) -> &'static str {
+    match SpanKind::try_from(kind) {
+        Ok(SpanKind::Server) => "server",
+        Ok(SpanKind::Client) => "client",
+        _ => "",
+    }
 }
 
 async fn listen() -> Result<TcpListener, String> {

@@ -80,6 +80,10 @@ impl Authenticator {
         }
         let Some((via, error)) = objection else { return Ok(User::anonymous()) };
         let result = if matches!(error, AuthnError::Unavailable(_)) { "error" } else { "refused" };
+        Span::current().record("kube_vitals.authentication.method", via.as_str());
+        if result == "error" {
+            Span::current().record("otel.status_code", "ERROR");
+        }
         self.metrics.attempted(via.as_str(), result);
         Err(error)
     }
@@ -114,7 +118,7 @@ impl Authenticator {
     async fn token(&self, headers: &HeaderMap) -> Opinion {
         let Some(token) = bearer_token(headers).map_err(AuthnError::unauthorized)? else { return Ok(None) };
         let (reviewed, source) = self.tokens.review(&token).await.map_err(AuthnError::unavailable)?;
-        Span::current().record("cache_hit", source == Source::Kept);
+        Span::current().record("kube_vitals.cache.hit", source == Source::Kept);
         match reviewed {
             Reviewed::Of(user) => Ok(Some(User::clone(&user))),
             Reviewed::Nobodys => Err(AuthnError::unauthorized("the bearer token is nobody's".to_owned())),
@@ -131,14 +135,19 @@ impl Authenticate for Authenticator {
         peer: &'a Peer,
         headers: &'a mut HeaderMap,
     ) -> BoxFuture<'a, Result<User, AuthnError>> {
-        let span = tracing::info_span!("authentication", method = field::Empty, cache_hit = field::Empty);
+        let span = tracing::info_span!(
+            "authentication",
+            kube_vitals.authentication.method = field::Empty,
+            kube_vitals.cache.hit = field::Empty,
+            otel.status_code = field::Empty,
+        );
         async move {
             let trust = self.trust.current();
             let recognised = self.recognise(&trust, peer, headers).await;
             let impersonated = impersonation(headers);
             strip(headers, &trust);
             let user = recognised?;
-            Span::current().record("method", user.via.as_str());
+            Span::current().record("kube_vitals.authentication.method", user.via.as_str());
             self.metrics.attempted(user.via.as_str(), "success");
             match impersonated {
                 Some(header) => Err(AuthnError::ImpersonationUnsupported { header }),

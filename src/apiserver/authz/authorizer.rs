@@ -43,15 +43,18 @@ impl Authorizer {
             None => ("review", self.review(user, request).await),
         };
         self.metrics.attempted(method, outcome.as_ref().map_or("error", Decision::as_str));
-        if let Ok(decision) = &outcome {
-            Span::current().record("decision", decision.as_str());
-        }
+        let span = Span::current();
+        span.record("kube_vitals.authorization.source", method);
+        match &outcome {
+            Ok(decision) => span.record("kube_vitals.authorization.decision", decision.as_str()),
+            Err(_) => span.record("otel.status_code", "ERROR"),
+        };
         outcome
     }
 
     async fn review(&self, user: &User, request: &RequestInfo) -> Result<Decision, AuthzError> {
         let (decision, source) = self.reviewer.review(user, request).await?;
-        Span::current().record("cache_hit", source == Source::Kept);
+        Span::current().record("kube_vitals.cache.hit", source == Source::Kept);
         Ok(decision)
     }
 }
@@ -62,7 +65,13 @@ impl Authorize for Authorizer {
         user: &'a User,
         request: &'a RequestInfo,
     ) -> BoxFuture<'a, Result<Decision, AuthzError>> {
-        let span = tracing::info_span!("authorization", cache_hit = field::Empty, decision = field::Empty);
+        let span = tracing::info_span!(
+            "authorization",
+            kube_vitals.authorization.decision = field::Empty,
+            kube_vitals.authorization.source = field::Empty,
+            kube_vitals.cache.hit = field::Empty,
+            otel.status_code = field::Empty,
+        );
         self.decide(user, request).instrument(span).boxed()
     }
 }

@@ -86,7 +86,7 @@ impl Drop for Access {
         let Outcome { code, ref private, bytes, is_complete } = self.outcome;
         let elapsed = self.started.elapsed();
         self.metrics.count(&self.target, code, elapsed.as_secs_f64(), bytes);
-        server_span::end(&self.span, code);
+        server_span::end(&self.span, (code != CLIENT_LEFT).then_some(code));
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(

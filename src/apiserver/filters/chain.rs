@@ -138,7 +138,7 @@ impl Chain {
         match self.authorizer.authorize(&user, info).await? {
             Decision::Allowed => {
                 let takes_gzip = !info.is_watch() && gzip::is_accepted(request.headers());
-                let response = next.run(request).instrument(tracing::info_span!("answer")).await;
+                let response = next.run(request).await;
                 Ok(if takes_gzip { self.gzip.encode(response).await } else { response })
             }
             // Somebody who showed nothing may get further by showing something.

@@ -1,5 +1,7 @@
 //! The server span of a request, in OpenTelemetry's terms.
 
+use std::fmt;
+
 use axum::extract::{MatchedPath, Request};
 use http::{HeaderMap, HeaderValue, Method, Version, header};
 use tracing::Span;
@@ -7,6 +9,9 @@ use tracing::field::Empty;
 
 use crate::apiserver::Peer;
 use crate::telemetry::traces;
+
+/// For methods that nobody knows, as the conventions have it.
+const OTHER: &str = "_OTHER";
 
 /// A span for `request`. It continues the caller's trace only if the caller is the front proxy:
 /// anybody else could make us trace whatever he likes, and gets a link.
@@ -19,14 +24,18 @@ pub(super) fn begin(
     audit_id: &HeaderValue,
     trusted: bool,
 ) -> Span {
+    traces::request(request.headers(), trusted, || make(request, route, peer, audit_id))
+}
+
+fn make(request: &Request, route: &str, peer: Option<&Peer>, audit_id: &HeaderValue) -> Span {
     let method = method(request.method());
-    let span = tracing::info_span!(
+    tracing::info_span!(
         "request",
-        otel.name = %format_args!("{method} {route}"),
+        otel.name = %Name { method, route },
         otel.kind = "server",
         otel.status_code = Empty,
         http.request.method = method,
-        http.route = route,
+        http.route = (!route.is_empty()).then_some(route),
         http.response.status_code = Empty,
         url.scheme = "https",
         url.path = request.uri().path(),
@@ -34,22 +43,31 @@ pub(super) fn begin(
         client.address = peer.map(|peer| tracing::field::display(peer.address.ip())),
         user_agent.original = text(request.headers(), &header::USER_AGENT),
         error.type = Empty,
-        audit_id = audit_id.to_str().unwrap_or_default(),
-    );
-    if trusted {
-        traces::adopt_parent(&span, request.headers());
-    } else {
-        traces::link(&span, request.headers());
-    }
-    span
+        "audit-id" = audit_id.to_str().unwrap_or_default(),
+    )
 }
 
-/// Notes what came of the request. A refusal is the client's affair; only 5xx is an error of ours.
-pub(super) fn end(span: &Span, code: u16) {
+/// Notes what came of the request: `None` if the client left before there was an answer. A refusal
+/// is the client's affair; only 5xx is an error of ours.
+pub(super) fn end(span: &Span, code: Option<u16>) {
+    let Some(code) = code else { return };
     span.record("http.response.status_code", code);
     if code >= 500 {
         span.record("otel.status_code", "ERROR");
-        span.record("error.type", code);
+        span.record("error.type", tracing::field::display(code));
+    }
+}
+
+/// What a span is called: few names, whatever clients send.
+struct Name<'a> {
+    method: &'a str,
+    route: &'a str,
+}
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.method == OTHER { "HTTP" } else { self.method })?;
+        if self.route.is_empty() { Ok(()) } else { write!(f, " {}", self.route) }
     }
 }
 
@@ -75,10 +93,16 @@ pub(super) fn text<'a>(headers: &'a HeaderMap, name: &http::HeaderName) -> &'a s
 
 fn method(method: &Method) -> &str {
     match *method {
-        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE | Method::OPTIONS => {
-            method.as_str()
-        }
-        _ => "_OTHER",
+        Method::GET
+        | Method::HEAD
+        | Method::POST
+        | Method::PUT
+        | Method::PATCH
+        | Method::DELETE
+        | Method::OPTIONS
+        | Method::CONNECT
+        | Method::TRACE => method.as_str(),
+        _ => OTHER,
     }
 }
 

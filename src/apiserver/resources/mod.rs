@@ -41,4 +41,5 @@ pub(crate) use node_scrapes::NodeScrapes;
 pub(crate) use nodes::Nodes;
 pub(crate) use pods::Pods;
 pub(crate) use serve::{collection, object};
+pub(crate) use stream::{Stream, Turns};
 pub(crate) use watch::Watches;

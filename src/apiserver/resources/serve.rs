@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use http::header;
+use tracing::field::Empty;
 
 use crate::apiserver::content::Content;
 use crate::apiserver::list_options::{ContinueToken, ListOptions, Start};
@@ -43,7 +44,7 @@ pub(crate) async fn object<R: Resource>(
         return Err(Status::path_not_found());
     }
     let encoder = call.encoder(accepted(call.headers, call.query, &[Shape::Object])?)?;
-    let moment = content.moments().current();
+    let moment = snapshot(|| Ok(content.moments().current()))?;
     let key = PodKey::new(&call.resource.namespace, &call.resource.name);
     let subject = R::find(&moment.view, &key).ok_or_else(|| call.not_found(R::TYPE.plural, &key.name))?;
     let answer = R::answer(&moment, call.group.dialect, subject).map_err(|absence| {
@@ -53,14 +54,15 @@ pub(crate) async fn object<R: Resource>(
     })?;
     let resource_version = moment.tag.served(R::revision(subject, &answer));
     let told = Told::<R> { moment: &moment, subject, answer: &answer, resource_version };
-    Ok(([(header::CONTENT_TYPE, encoder.accepted.content_type())], encoder.document(&told)).into_response())
+    let document = tracing::info_span!("encode").in_scope(|| encoder.document(&told));
+    Ok(([(header::CONTENT_TYPE, encoder.accepted.content_type())], document).into_response())
 }
 
 async fn list<R: Resource>(call: Call<'_>) -> Result<Response, Status> {
     let encoder = call.encoder(accepted(call.headers, call.query, &[Shape::List])?)?;
     let tag = call.content.moments().tag();
     let options = ListOptions::parse(call.query, tag)?;
-    let moment = moment(&call, &options.start)?;
+    let moment = snapshot(|| moment(&call, &options.start))?;
     let after = match &options.start {
         Start::Continue(token) => Some(&token.after),
         _ => None,
@@ -80,6 +82,14 @@ async fn list<R: Resource>(call: Call<'_>) -> Result<Response, Status> {
     } else {
         Stream::new(TextList::<R>::new(encoder, walk, meta)).answer(content_type, pretty, call.in_flight).await
     })
+}
+
+/// The moment that an answer is made from, as `take` finds it.
+fn snapshot(take: impl FnOnce() -> Result<Arc<Moment>, Status>) -> Result<Arc<Moment>, Status> {
+    let span = tracing::info_span!("snapshot", kube_vitals.resource_version = Empty);
+    let moment = span.in_scope(take)?;
+    span.record("kube_vitals.resource_version", moment.resource_version());
+    Ok(moment)
 }
 
 /// The moment that a list is made from.

@@ -19,7 +19,7 @@ use http::header;
 use http_body::Frame;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use crate::apiserver::filters::InFlight;
 use crate::apiserver::resources::json::indent;
@@ -33,7 +33,7 @@ pub(super) const CHUNK_CAPACITY_BYTES: usize = CHUNK_BYTES + (8 << 10);
 const PRETTY_LIMIT_BYTES: usize = 1 << 20;
 
 /// Something that writes a document, some of it at a time.
-pub(super) trait Turns: Send + 'static {
+pub(crate) trait Turns: Send + 'static {
     /// Writes on, for well under a millisecond. Returns whether there is more.
     fn turn(&mut self) -> bool;
 
@@ -42,19 +42,20 @@ pub(super) trait Turns: Send + 'static {
 }
 
 /// A document on its way out.
-pub(super) struct Stream<T> {
+pub(crate) struct Stream<T> {
     turns: T,
     has_more: bool,
 }
 
 impl<T: Turns> Stream<T> {
-    pub(super) fn new(turns: T) -> Self {
+    pub(crate) fn new(turns: T) -> Self {
         Self { turns, has_more: true }
     }
 
     /// The answer; `in_flight` is held until the last byte is made.
-    pub(super) async fn answer(mut self, content_type: &'static str, pretty: bool, in_flight: InFlight) -> Response {
-        let mut first = self.chunk().await;
+    pub(crate) async fn answer(mut self, content_type: &'static str, pretty: bool, in_flight: InFlight) -> Response {
+        let span = tracing::info_span!("encode");
+        let mut first = self.chunk().instrument(span.clone()).await;
         if pretty {
             let mut document = first.to_vec();
             while self.has_more && document.len() <= PRETTY_LIMIT_BYTES {
@@ -62,7 +63,7 @@ impl<T: Turns> Stream<T> {
             }
             first = if self.has_more { document.into() } else { indent(&document).into() };
         }
-        let body = if self.has_more { self.stream(first, in_flight) } else { Body::from(first) };
+        let body = if self.has_more { self.stream(first, in_flight, span) } else { Body::from(first) };
         ([(header::CONTENT_TYPE, content_type)], body).into_response()
     }
 
@@ -78,7 +79,7 @@ impl<T: Turns> Stream<T> {
         std::mem::replace(written, next).freeze()
     }
 
-    fn stream(mut self, first: Bytes, in_flight: InFlight) -> Body {
+    fn stream(mut self, first: Bytes, in_flight: InFlight, span: Span) -> Body {
         let (sender, chunks) = mpsc::channel(1);
         let write = async move {
             let all = async {
@@ -96,7 +97,7 @@ impl<T: Turns> Stream<T> {
             // The place is free again, whether or not the client has read to the end.
             drop(in_flight);
         };
-        body(chunks, write)
+        body(chunks, write.instrument(span))
     }
 }
 

@@ -10,6 +10,7 @@ use kube::runtime::watcher::DefaultBackoff;
 use kube::{Api, Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tracing::{Instrument as _, field};
 
 /// For one review with all its retries: a caller waits no longer to learn who he is.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -34,9 +35,8 @@ where
 {
     let api = Api::<R>::all(client);
     let asking = async {
-        let parameters = PostParams::default();
         for pause in DefaultBackoff::default().take(RETRIES) {
-            match api.create(&parameters, &review).await {
+            match attempt(&api, &review).await {
                 Err(error) if is_passing(&error) => {
                     tracing::debug!(%error, "review failed, asking again");
                     tokio::time::sleep(pause).await;
@@ -44,12 +44,48 @@ where
                 answer => return answer,
             }
         }
-        api.create(&parameters, &review).await
+        attempt(&api, &review).await
     };
     match tokio::time::timeout(PATIENCE, asking).await {
         Ok(answer) => answer.map_err(|error| ReviewError::Failed(Arc::new(error))),
         Err(_) => Err(ReviewError::TimedOut),
     }
+}
+
+/// One request, in the trace of the first who waits for its answer. The client adds whom it asks.
+async fn attempt<R>(api: &Api<R>, review: &R) -> kube::Result<R>
+where
+    R: Resource<DynamicType = ()> + Serialize + DeserializeOwned + Clone + Debug,
+{
+    let path = api.resource_url();
+    let span = tracing::info_span!(
+        "review",
+        otel.name = %format_args!("POST {path}"),
+        otel.kind = "client",
+        otel.status_code = field::Empty,
+        http.request.method = "POST",
+        url.full = field::Empty,
+        server.address = field::Empty,
+        server.port = field::Empty,
+        http.response.status_code = field::Empty,
+        error.type = field::Empty,
+    );
+    let answer = api.create(&PostParams::default(), review).instrument(span.clone()).await;
+    match &answer {
+        Ok(_) => {
+            span.record("http.response.status_code", StatusCode::CREATED.as_u16());
+        }
+        Err(error) => {
+            span.record("otel.status_code", "ERROR");
+            if let kube::Error::Api(status) = error {
+                span.record("http.response.status_code", status.code);
+                span.record("error.type", field::display(status.code));
+            } else {
+                span.record("error.type", "unreachable");
+            }
+        }
+    }
+    answer
 }
 
 fn is_passing(error: &kube::Error) -> bool {

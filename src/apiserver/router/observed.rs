@@ -80,6 +80,10 @@ static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber:
 
 /// What is told of one GET by `user`.
 async fn observe(user: &str, path: &str) -> Collected {
+    observe_request(Request::get(path).header("x-user", user)).await
+}
+
+async fn observe_request(request: http::request::Builder) -> Collected {
     let collected = Collected::default();
     let filter = tracing_subscriber::filter::filter_fn(|metadata| *metadata.level() <= Level::DEBUG);
     let subscriber = tracing_subscriber::registry().with(collected.clone().with_filter(filter));
@@ -89,7 +93,7 @@ async fn observe(user: &str, path: &str) -> Collected {
     for time in [10.0, 25.0] {
         world.scrape("n", time, Some(reading(time, 1_000, 64)), &[]);
     }
-    let request = Request::get(path).header("x-user", user).header("user-agent", "kubectl/1").header("audit-id", "a-1");
+    let request = request.header("user-agent", "kubectl/1").header("audit-id", "a-1");
     read(Server::over(&world).send(request).await).await;
     collected
 }
@@ -115,11 +119,33 @@ async fn a_request_is_a_server_span_named_after_its_route() {
             ("url.path", "/apis/metrics.k8s.io/v1beta1/nodes/n"),
             ("network.protocol.version", "1.1"),
             ("user_agent.original", "kubectl/1"),
-            ("audit_id", "a-1"),
+            ("audit-id", "a-1"),
         ],
     );
     assert!(!span.contains_key("otel.status_code") && !format!("{span:?}").contains("secret"), "{span:?}");
-    assert_has(&told.span("answer"), &[("parent", "request")]);
+    let snapshot = told.span("snapshot");
+    assert_has(&snapshot, &[("parent", "request")]);
+    assert!(snapshot["kube_vitals.resource_version"].parse::<u64>().unwrap() > 0, "{snapshot:?}");
+    assert_has(&told.span("encode"), &[("parent", "request")]);
+}
+
+#[tokio::test]
+async fn a_list_is_taken_and_encoded_in_its_request() {
+    let told = observe("ann", "/apis/metrics.k8s.io/v1beta1/nodes").await;
+    assert_has(&told.span("snapshot"), &[("parent", "request")]);
+    assert_has(&told.span("encode"), &[("parent", "request")]);
+}
+
+#[tokio::test]
+async fn clients_cannot_make_up_names_of_spans() {
+    let told = observe("ann", "/made/up/by/them").await.span("request");
+    assert_has(&told, &[("otel.name", "GET"), ("url.path", "/made/up/by/them")]);
+    assert!(!told.contains_key("http.route"), "{told:?}");
+    let odd = Request::builder().method("BREW").uri("/apis").header("x-user", "ann");
+    assert_has(
+        &observe_request(odd).await.span("request"),
+        &[("otel.name", "HTTP /apis"), ("http.request.method", "_OTHER")],
+    );
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    AuthenticationArgs, AuthorizationArgs, ClusterArgs, KubeletArgs, ServingArgs, ShutdownArgs, TelemetryArgs,
+    AuthenticationArgs, AuthorizationArgs, ClusterArgs, FileArgs, KubeletArgs, ServingArgs, ShutdownArgs, TelemetryArgs,
 };
 
 const EXAMPLES: &str = "\
@@ -92,4 +92,7 @@ pub struct ServeArgs {
     /// Logs and traces.
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
+    /// What one flag each would not hold.
+    #[command(flatten)]
+    pub file: FileArgs,
 }

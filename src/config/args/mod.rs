@@ -8,14 +8,18 @@
 mod cli;
 mod cluster;
 mod delegation;
+mod file;
 mod kubelet;
+mod otlp;
 mod serving;
 mod shutdown;
 mod telemetry;
+mod traces;
 
 pub use cli::{Cli, Command, ServeArgs};
 pub use cluster::ClusterArgs;
 pub use delegation::{AuthenticationArgs, AuthorizationArgs};
+pub use file::FileArgs;
 pub use kubelet::KubeletArgs;
 pub use serving::ServingArgs;
 pub use shutdown::ShutdownArgs;

@@ -1,15 +1,11 @@
 //! Flags: logs and traces.
 
 use clap::Args;
-use http::Uri;
 use tracing_subscriber::EnvFilter;
 
+use crate::config::args::traces;
 use crate::config::fault::Faults;
 use crate::config::settings::Telemetry;
-use crate::config::value::plain;
-
-const MILLION: u32 = 1_000_000;
-const FLAG_OTLP: &str = "--otlp-endpoint";
 
 /// Logs and traces.
 #[derive(Args, Clone, Debug)]
@@ -23,18 +19,38 @@ pub struct TelemetryArgs {
     #[arg(long, env = "KUBE_VITALS_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     pub log_format: String,
 
-    /// OTLP/HTTP endpoint for traces, e.g. http://collector:4318; /v1/traces is added to it
+    /// OTLP endpoint for traces, e.g. http://collector:4318, to which /v1/traces is added, or with
+    /// --otlp-protocol=grpc http://collector:4317
     ///
     /// Without it OTEL_EXPORTER_OTLP_TRACES_ENDPOINT (used as it is) or
     /// OTEL_EXPORTER_OTLP_ENDPOINT (/v1/traces is added); where none is set there are no traces.
-    /// OTEL_SDK_DISABLED=true turns them off in any case.
+    /// OTEL_SDK_DISABLED=true and OTEL_TRACES_EXPORTER=none turn them off in any case. Headers,
+    /// TLS, time limit and compression are OpenTelemetry's variables alone: docs/telemetry.md.
     #[arg(long, env = "KUBE_VITALS_OTLP_ENDPOINT", value_name = "URL")]
     pub otlp_endpoint: Option<String>,
 
-    /// Traces begun by us, per million requests and scrapes; those that kube-apiserver sampled
-    /// are always continued
-    #[arg(long, env = "KUBE_VITALS_TRACING_SAMPLING_RATE_PER_MILLION", value_name = "NUMBER", default_value = "0")]
-    pub tracing_sampling_rate_per_million: String,
+    /// How OTLP is spoken: http/protobuf or grpc
+    ///
+    /// Without it OTEL_EXPORTER_OTLP_TRACES_PROTOCOL or OTEL_EXPORTER_OTLP_PROTOCOL, else
+    /// http/protobuf.
+    #[arg(long, env = "KUBE_VITALS_OTLP_PROTOCOL", value_name = "PROTOCOL")]
+    pub otlp_protocol: Option<String>,
+
+    /// Traces begun by us, per million requests; those that kube-apiserver sampled are always
+    /// continued
+    ///
+    /// Without it OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG, else 0.
+    #[arg(long, env = "KUBE_VITALS_TRACING_SAMPLING_RATE_PER_MILLION", value_name = "NUMBER")]
+    pub tracing_sampling_rate_per_million: Option<String>,
+
+    /// Traces of scrapes, per million of them: each is a trace of its own
+    #[arg(
+        long,
+        env = "KUBE_VITALS_SCRAPE_TRACING_SAMPLING_RATE_PER_MILLION",
+        value_name = "NUMBER",
+        default_value = "0"
+    )]
+    pub scrape_tracing_sampling_rate_per_million: String,
 }
 
 impl TelemetryArgs {
@@ -53,48 +69,7 @@ impl TelemetryArgs {
             "json" => Ok(true),
             _ => Err(format!("{typed:?} is neither text nor json")),
         });
-        let otlp_endpoint = self.otlp_endpoint(variable, faults);
-        let sampling_rate_per_million =
-            faults.read("--tracing-sampling-rate-per-million", &self.tracing_sampling_rate_per_million, |typed| {
-                match plain(typed)? {
-                    rate if rate > MILLION => Err(format!("{rate} is more than a million")),
-                    rate => Ok(rate),
-                }
-            });
-        Some(Telemetry {
-            log_filter: log_filter?,
-            log_json: log_json?,
-            otlp_endpoint: otlp_endpoint.filter(|_| !sdk_disabled(variable)),
-            sampling_rate_per_million: sampling_rate_per_million?,
-        })
-    }
-
-    fn otlp_endpoint(&self, variable: &impl Fn(&str) -> Option<String>, faults: &mut Faults) -> Option<String> {
-        let set = |name: &str| variable(name).filter(|value| !value.is_empty());
-        if let Some(base) = self.otlp_endpoint.as_deref().filter(|typed| !typed.is_empty()) {
-            faults.read(FLAG_OTLP, base, |typed| endpoint(&traces_of(typed)))
-        } else if let Some(whole) = set("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") {
-            faults.read("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &whole, endpoint)
-        } else {
-            let base = set("OTEL_EXPORTER_OTLP_ENDPOINT")?;
-            faults.read("OTEL_EXPORTER_OTLP_ENDPOINT", &base, |typed| endpoint(&traces_of(typed)))
-        }
-    }
-}
-
-/// The exporter's crate does not ask for this variable itself.
-fn sdk_disabled(variable: &impl Fn(&str) -> Option<String>) -> bool {
-    variable("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"))
-}
-
-fn traces_of(base: &str) -> String {
-    format!("{}/v1/traces", base.trim_end_matches('/'))
-}
-
-fn endpoint(typed: &str) -> Result<String, String> {
-    let uri: Uri = typed.parse().map_err(|error| format!("{typed:?} is no URL: {error}"))?;
-    match (uri.scheme_str(), uri.host()) {
-        (Some("http" | "https"), Some(_)) => Ok(typed.to_owned()),
-        _ => Err(format!("{typed:?} must begin with http:// or https://")),
+        let traces = traces::read(self, variable, faults);
+        Some(Telemetry { log_filter: log_filter?, log_json: log_json?, traces })
     }
 }
