@@ -25,7 +25,6 @@ mod server;
 mod simulation;
 mod store;
 #[path = "../support/mod.rs"]
-#[allow(dead_code, reason = "no time is taken here")]
 mod support;
 
 use std::process::ExitCode;

@@ -64,19 +64,28 @@ impl Simulation {
 
     /// The same, for a client with wishes.
     pub(crate) async fn server_client_builder(&self, port: u16) -> Result<reqwest::ClientBuilder, String> {
+        let builder = client(&self.server_authority().await?, self.admin_token())?;
+        Ok(builder.resolve("custom-api.custom-api.svc", ([127, 0, 0, 1], port).into()))
+    }
+
+    /// What an administrator shows.
+    pub(crate) fn admin_token(&self) -> &str {
+        self.control_plane.token(Account::Admin)
+    }
+
+    /// The authority of the server's certificate, in PEM.
+    pub(crate) async fn server_authority(&self) -> Result<Vec<u8>, String> {
         let api = self.api_client()?;
         let path = "/apis/apiregistration.k8s.io/v1/apiservices/v1.custom.example.com";
         let answer = api.get(format!("https://{}{path}", self.control_plane.address())).send().await.map_err(text)?;
         let service: serde_json::Value = serde_json::from_slice(&answer.bytes().await.map_err(text)?).map_err(text)?;
         let bundle = service["spec"]["caBundle"].as_str().ok_or("the APIService has no caBundle yet")?;
-        let pem = base64::engine::general_purpose::STANDARD.decode(bundle).map_err(text)?;
-        let builder = client(&pem, self.control_plane.token(Account::Admin))?;
-        Ok(builder.resolve("custom-api.custom-api.svc", ([127, 0, 0, 1], port).into()))
+        base64::engine::general_purpose::STANDARD.decode(bundle).map_err(text)
     }
 
     fn api_client(&self) -> Result<reqwest::Client, String> {
         let pem = self.control_plane.ca_pem().as_bytes();
-        client(pem, self.control_plane.token(Account::Admin))?.build().map_err(text)
+        client(pem, self.admin_token())?.build().map_err(text)
     }
 }
 

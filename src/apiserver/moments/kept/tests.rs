@@ -67,7 +67,7 @@ fn every_change_in_a_moment_has_an_earlier_version_than_the_moment() {
     hand.advance(seconds(1));
     world.cluster.apply(node("b"));
     let after = moments.current();
-    let revision = after.node_revision(after.view.node("b").unwrap());
+    let revision = after.view.node("b").unwrap().revision;
     assert!((before.revision..after.revision).contains(&revision));
     assert!((before.revision..after.revision).contains(&after.step));
 }
