@@ -23,7 +23,7 @@ use api::{JSON, NAMESPACE, OWN_PODS, POD, PODS, PROTOBUF, SELECTED, Served, TABL
 
 /// As the server does.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const NODES: [usize; 2] = [1000, 5000];
 const LISTS: [(&str, &str, &str); 5] = [

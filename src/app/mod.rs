@@ -203,7 +203,8 @@ impl App {
         background.spawn("scraper", self.scraper.run(self.heartbeat, first_round, ending.clone()));
         background.spawn("kept moments", self.moments.run(ending.clone()));
         if let Some(exporter) = self.exporter {
-            background.spawn("exporter", exporter.run(ending.clone()));
+            // Writing and compressing batches would hold up scrapes.
+            background.spawn_on("exporter", &workers.handle, exporter.run(ending.clone()));
         }
         let certificate = latch("serving-certificate", "the serving certificate is being fetched");
         background.spawn("serving certificate", self.certificates.keep(certificate, ending.clone()));
