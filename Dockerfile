@@ -1,16 +1,19 @@
 # A static binary on an empty base: no shell, no libraries, nobody but uid 65534.
 
-FROM rust:1.95-alpine AS build
-# A C compiler for the crypto library and the allocator; the musl target links statically.
-RUN apk add --no-cache build-base ca-certificates linux-headers
+FROM rust:1.95-slim-bookworm AS build
+# A C compiler and make for the crypto library and the allocator; glibc is linked statically.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates gcc libc6-dev make \
+    && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
+COPY .cargo .cargo
 COPY src src
 COPY benches benches
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --locked --profile dist --bin kube-vitals \
-    && cp target/dist/kube-vitals /kube-vitals
+    cargo --config .cargo/dist.toml build --locked --profile dist --bin kube-vitals \
+    && cp target/*-linux-gnu/dist/kube-vitals /kube-vitals
 
 FROM scratch
 # Only for collectors of traces behind https; the cluster's own authority comes with the pod.

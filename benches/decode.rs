@@ -1,35 +1,40 @@
 //! How fast a kubelet's text becomes a batch, on one core: `cargo bench --bench decode`.
 
-#![expect(clippy::print_stdout, clippy::indexing_slicing, reason = "a bench prints its figures")]
+#![allow(missing_docs, reason = "criterion's entry point has none")]
 
+#[path = "support/mod.rs"]
 mod support;
 
 use std::hint::black_box;
 
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use kube_vitals::promtext::{kubelet, summary};
-use support::{Timing, kubelet_body, time};
+use support::kubelet_body;
 
 const REAL: [(&str, &[u8]); 2] = [
-    ("real kubelet, 9 containers", include_bytes!("../tests/data/kubelet/resource-1.txt")),
-    ("real kubelet, 9 containers, later", include_bytes!("../tests/data/kubelet/resource-2.txt")),
+    ("a real kubelet, 9 containers", include_bytes!("../tests/data/kubelet/resource-1.txt")),
+    ("a real kubelet, 9 containers, later", include_bytes!("../tests/data/kubelet/resource-2.txt")),
 ];
 const SUMMARY: &[u8] = include_bytes!("../tests/data/kubelet/summary-cpu-memory-1.json");
 
-fn main() {
-    println!("{:<36} {:>9} {:>12} {:>12} {:>7} {:>7}", "body", "bytes", "min", "median", "GB/s", "median");
+criterion_group!(benches, decode);
+criterion_main!(benches);
+
+fn decode(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("decode");
     for pods in [30, 110, 500] {
         let body = kubelet_body(pods, 0);
-        report(&format!("{pods} pods x 2 containers"), &body, || drop(black_box(kubelet::read(black_box(&body)))));
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.bench_function(format!("{pods} pods of 2 containers"), |bencher| {
+            bencher.iter(|| drop(black_box(kubelet::read(black_box(&body)))));
+        });
     }
     for (name, body) in REAL {
-        report(name, body, || drop(black_box(kubelet::read(black_box(body)))));
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.bench_function(name, |bencher| bencher.iter(|| drop(black_box(kubelet::read(black_box(body))))));
     }
-    report("summary, 9 containers", SUMMARY, || drop(black_box(summary::read(black_box(SUMMARY)))));
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a figure to look at")]
-fn report(name: &str, body: &[u8], work: impl FnMut()) {
-    let Timing { min, median } = time(work);
-    let speed = |each: std::time::Duration| body.len() as f64 / each.as_secs_f64() / 1e9;
-    println!("{name:<36} {:>9} {min:>12.2?} {median:>12.2?} {:>7.2} {:>7.2}", body.len(), speed(min), speed(median));
+    group.throughput(Throughput::Bytes(SUMMARY.len() as u64));
+    group.bench_function("a summary, 9 containers", |bencher| {
+        bencher.iter(|| drop(black_box(summary::read(black_box(SUMMARY)))));
+    });
 }

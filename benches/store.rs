@@ -1,30 +1,32 @@
 //! What it costs to store a scrape: `cargo bench --bench store`.
 
-#![expect(clippy::print_stdout, clippy::indexing_slicing, reason = "a bench prints its figures")]
+#![allow(missing_docs, reason = "criterion's entry point has none")]
+#![expect(clippy::indexing_slicing, reason = "rounds go over all bodies")]
 
 #[path = "support/recording.rs"]
 mod recording;
+#[path = "support/mod.rs"]
 mod support;
 
+use criterion::{Criterion, criterion_group, criterion_main};
 use kube_vitals::promtext::kubelet;
 use recording::Recording;
-use support::{Timing, time};
 
-fn main() {
-    println!("{:<36} {:>12} {:>12}", "record, one steady scrape", "min", "median");
+criterion_group!(benches, store);
+criterion_main!(benches);
+
+/// One steady scrape of one of many nodes.
+fn store(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("record");
     for (nodes, pods) in [(1, 30), (1000, 30), (5000, 30), (1000, 110)] {
-        let Timing { min, median } = record(nodes, pods);
-        println!("{:<36} {min:>12.2?} {median:>12.2?}", format!("{pods} pods x 2, {nodes} nodes known"));
+        let recording = Recording::begun(nodes, pods);
+        let batches: Vec<_> = recording.bodies().iter().map(|body| kubelet::read(body)).collect();
+        let mut round = 0;
+        group.bench_function(format!("{pods} pods of 2 containers, {nodes} nodes known"), |bencher| {
+            bencher.iter(|| {
+                round += 1;
+                recording.record_in_round(round, &batches[round % batches.len()]);
+            });
+        });
     }
-}
-
-/// Rounds of recording on one of many nodes.
-fn record(nodes: usize, pods: u32) -> Timing {
-    let recording = Recording::begun(nodes, pods);
-    let batches: Vec<_> = recording.bodies().iter().map(|body| kubelet::read(body)).collect();
-    let mut round = 0;
-    time(|| {
-        round += 1;
-        recording.record_in_round(round, &batches[round % batches.len()]);
-    })
 }

@@ -35,6 +35,25 @@ impl Sub<Duration> for UnixMillis {
     }
 }
 
+/// Bytes of a time as text, in the years 0 to 9999.
+const TEXT_BYTES: usize = "2026-11-22T23:44:31Z".len();
+
+impl UnixMillis {
+    /// RFC 3339 in UTC with whole seconds, if the year has four digits: what lists hold a million of.
+    pub(crate) fn text(self) -> Option<[u8; TEXT_BYTES]> {
+        let time = jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::from_second(self.0.div_euclid(1000)).ok()?);
+        let year = u16::try_from(time.year()).ok()?;
+        let two = |number: u8| [b'0' + number / 10, b'0' + number % 10];
+        let unsigned = |number: i8| two(number.unsigned_abs());
+        let [century, year] = [u8::try_from(year / 100).ok()?, u8::try_from(year % 100).ok()?];
+        let [[y0, y1], [y2, y3]] = [two(century), two(year)];
+        let [[mo0, mo1], [d0, d1]] = [unsigned(time.month()), unsigned(time.day())];
+        let [[h0, h1], [mi0, mi1], [s0, s1]] =
+            [unsigned(time.hour()), unsigned(time.minute()), unsigned(time.second())];
+        Some([y0, y1, y2, y3, b'-', mo0, mo1, b'-', d0, d1, b'T', h0, h1, b':', mi0, mi1, b':', s0, s1, b'Z'])
+    }
+}
+
 /// RFC 3339 in UTC with whole seconds, the way `metav1.Time` is written.
 impl fmt::Display for UnixMillis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -105,6 +124,16 @@ mod tests {
     fn time_is_written_as_rfc_3339_with_whole_seconds() {
         assert_eq!(UnixMillis(1_795_391_071_434).to_string(), "2026-11-22T23:44:31Z");
         assert_eq!(UnixMillis(-1).to_string(), "1969-12-31T23:59:59Z");
+    }
+
+    #[test]
+    fn the_quick_text_is_the_same_wherever_there_is_one() {
+        for second in [0, -1, 951_782_399, 951_782_400, 1_795_391_071, 4_107_542_399, -62_167_219_200, 253_402_207_200]
+        {
+            let time = UnixMillis(second * 1000 + 999);
+            assert_eq!(time.text().map(|text| text.to_vec()), Some(time.to_string().into_bytes()), "{second}");
+        }
+        assert_eq!([-62_167_219_201_000, i64::MAX, i64::MIN].map(|millis| UnixMillis(millis).text()), [None; 3]);
     }
 
     #[test]

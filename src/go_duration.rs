@@ -14,29 +14,42 @@ const GO_LIMIT_SECONDS: f64 = 9_223_372_036.854_775;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct GoDuration(pub(crate) Duration);
 
-impl fmt::Display for GoDuration {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl GoDuration {
+    /// Writes its text by parts.
+    pub(crate) fn write(self, mut put: impl FnMut(&str) -> fmt::Result) -> fmt::Result {
         let (seconds, millis) = (self.0.as_secs(), self.0.subsec_millis());
+        let mut digits = itoa::Buffer::new();
         match (seconds, millis) {
-            (0, 0) => return f.write_str("0s"),
-            (0, millis) => return write!(f, "{millis}ms"),
+            (0, 0) => return put("0s"),
+            (0, millis) => {
+                put(digits.format(millis))?;
+                return put("ms");
+            }
             _ => {}
         }
         let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
         if hours > 0 {
-            write!(f, "{hours}h")?;
+            put(digits.format(hours))?;
+            put("h")?;
         }
         if hours > 0 || minutes > 0 {
-            write!(f, "{minutes}m")?;
+            put(digits.format(minutes))?;
+            put("m")?;
         }
-        write!(f, "{}", seconds % 60)?;
-        match millis {
-            0 => {}
-            millis if millis % 100 == 0 => write!(f, ".{}", millis / 100)?,
-            millis if millis % 10 == 0 => write!(f, ".{:02}", millis / 10)?,
-            millis => write!(f, ".{millis:03}")?,
+        put(digits.format(seconds % 60))?;
+        if millis > 0 {
+            put(".")?;
+            // Of a thousand more, so that zeros in front are written.
+            let thousandths = digits.format(1000 + millis).trim_end_matches('0');
+            put(thousandths.strip_prefix('1').unwrap_or_default())?;
         }
-        f.write_str("s")
+        put("s")
+    }
+}
+
+impl fmt::Display for GoDuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(|part| f.write_str(part))
     }
 }
 

@@ -11,11 +11,13 @@ use kube_vitals::config::{Cli, Command, Settings};
 use kube_vitals::shutdown::{self, Signals};
 use kube_vitals::sim::demo::{self, DemoArgs};
 use kube_vitals::telemetry;
+use tikv_jemallocator::Jemalloc;
 use tokio_util::sync::CancellationToken;
 
-/// musl's allocator is slow under threads, and the default one keeps what a large list needed.
+/// The one that holds least beside what is asked of it; also what C code asks for comes from it. How
+/// it is set is told in `.cargo/config.toml`.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// Could not start, or could not go on.
 const FAILED: u8 = 1;

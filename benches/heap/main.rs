@@ -25,7 +25,6 @@ mod server;
 mod simulation;
 mod store;
 #[path = "../support/mod.rs"]
-#[allow(dead_code, reason = "no time is taken here")]
 mod support;
 
 use std::process::ExitCode;
@@ -41,6 +40,9 @@ fn main() -> Result<ExitCode, String> {
     let after = |argument: &str| std::env::args().skip_while(|given| given != argument).nth(1);
     if let Some(cluster) = after(server::CLUSTER) {
         return server::cluster(&cluster).map(|()| ExitCode::SUCCESS);
+    }
+    if let Some(server) = after(server::CLIENTS_OF) {
+        return server::clients(&server).map(|()| ExitCode::SUCCESS);
     }
     if let Some(shape) = after(ONLY) {
         println!("{:.0} bytes", server::heap_bytes(shape.parse()?)?);
@@ -58,6 +60,7 @@ fn main() -> Result<ExitCode, String> {
     let node = (more_nodes - few) / 200.0 - 20.0 * (pod + container);
     println!("the server with one pod: {:.0} kB", one / 1000.0);
     let store = store::costs();
+    let connection = server::connection_bytes()?;
     let measured = [
         ("node, its idle connection and what it needs to go on included", node),
         ("node, in the store alone", store.node),
@@ -65,6 +68,7 @@ fn main() -> Result<ExitCode, String> {
         ("pod, in the store alone", store.pod),
         ("container", container),
         ("container, in the store alone", store.container),
+        ("client's idle connection, HTTP/2", connection),
     ];
     Ok(bars::judge(&measured))
 }

@@ -1,15 +1,17 @@
-//! How many instructions the parts of a scrape take, as valgrind counts them: the same on a busy
+//! How many instructions scrapes and answers take, as valgrind counts them: the same on a busy
 //! machine as on an idle one, so that a limit can be kept.
 //!
 //! `cargo bench --bench instructions` prints the counts beside those kept in `counts.txt`, and fails
 //! where one is more than [`TOLERANCE_PERCENT`] above. `-- --write` keeps what it has counted.
 
-#![expect(clippy::print_stdout, clippy::indexing_slicing, reason = "a bench prints its figures")]
+#![expect(clippy::print_stdout, clippy::indexing_slicing, clippy::unwrap_used, reason = "a bench prints its figures")]
 
+#[path = "../support/api.rs"]
+#[allow(dead_code, reason = "the other benches measure time")]
+mod api;
 #[path = "../support/recording.rs"]
 mod recording;
 #[path = "../support/mod.rs"]
-#[allow(dead_code, reason = "the other benches measure time")]
 mod support;
 
 use std::collections::BTreeMap;
@@ -18,9 +20,11 @@ use std::hint::black_box;
 use std::path::Path;
 use std::process::Command;
 
+use api::{JSON, POD, PODS, PROTOBUF, SELECTED, Served, Watch};
 use clap::Parser;
 use kube_vitals::promtext::kubelet;
 use recording::Recording;
+use tokio::runtime::{Builder, Runtime};
 
 /// Another processor, another compiler: some text functions choose their way by what they run on.
 const TOLERANCE_PERCENT: u64 = 5;
@@ -36,11 +40,16 @@ struct Part {
     rounds: fn(usize),
 }
 
-const PARTS: [Part; 4] = [
+const PARTS: [Part; 9] = [
     Part { name: "decode: 30 pods of 2 containers", rounds: decode_usual },
     Part { name: "decode: a real kubelet, 9 containers", rounds: decode_real },
     Part { name: "record: 30 pods of 2 containers, 1,000 nodes known", rounds: record },
     Part { name: "scrape: decode and record of these", rounds: scrape },
+    Part { name: "list: 300 pods of 2 containers, JSON", rounds: list_json },
+    Part { name: "list: these as protobuf", rounds: list_protobuf },
+    Part { name: "list: 20 of these by their label", rounds: list_by_label },
+    Part { name: "get: one of these, through all filters", rounds: get },
+    Part { name: "watch: a scrape of one node and its 30 events", rounds: watch },
 ];
 
 /// What to do.
@@ -127,4 +136,38 @@ fn scrape(rounds: usize) {
         let body = &recording.bodies()[round % recording.bodies().len()];
         recording.record_in_round(round, &kubelet::read(black_box(body)));
     }
+}
+
+fn list_json(rounds: usize) {
+    answers(rounds, PODS, JSON);
+}
+
+fn list_protobuf(rounds: usize) {
+    answers(rounds, PODS, PROTOBUF);
+}
+
+fn list_by_label(rounds: usize) {
+    answers(rounds, SELECTED, JSON);
+}
+
+fn get(rounds: usize) {
+    answers(rounds, POD, JSON);
+}
+
+/// Reads an answer of a server of ten nodes, again and again.
+fn answers(rounds: usize, path: &str, accept: &str) {
+    let runtime = runtime();
+    let served = Served::begun(&runtime, 10);
+    (0..rounds).for_each(|_| assert_ne!(runtime.block_on(served.drain(path, accept)), 0));
+}
+
+fn watch(rounds: usize) {
+    let runtime = runtime();
+    let served = Served::begun(&runtime, 10);
+    let mut watch = runtime.block_on(Watch::begun(&served));
+    (0..rounds).for_each(|_| assert_ne!(runtime.block_on(watch.step(&served)), 0));
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
 }

@@ -1,40 +1,7 @@
-//! What the benches share: a kubelet's body of any size, and a stopwatch.
-
-use std::time::Duration;
+//! What the benches share: a kubelet's body of any size.
 
 use kube_vitals::clock::UnixMillis;
 use kube_vitals::promtext::encode::{Encoder, Kind};
-
-/// Each figure is taken from this many timed rounds.
-const ROUNDS: usize = 41;
-/// Long enough that the clock's own steps do not show.
-const ROUND: Duration = Duration::from_millis(25);
-
-/// The fastest and the middle of many rounds, per call.
-pub(crate) struct Timing {
-    pub(crate) min: Duration,
-    pub(crate) median: Duration,
-}
-
-/// Calls `work` many times.
-#[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
-pub(crate) fn time(mut work: impl FnMut()) -> Timing {
-    let start = std::time::Instant::now();
-    let mut calls = 0_u32;
-    while start.elapsed() < ROUND {
-        work();
-        calls += 1;
-    }
-    let mut rounds: Vec<Duration> = (0..ROUNDS)
-        .map(|_| {
-            let start = std::time::Instant::now();
-            (0..calls).for_each(|_| work());
-            start.elapsed() / calls
-        })
-        .collect();
-    rounds.sort();
-    Timing { min: rounds[0], median: rounds[ROUNDS / 2] }
-}
 
 type Sample = fn(u32, u32) -> (f64, bool);
 

@@ -28,11 +28,15 @@ mod simulation;
 mod usage_of;
 
 mod answers;
+mod client;
 mod collector;
+mod cpu;
+mod crowd;
 mod freshness;
 mod growth;
 mod resident;
 mod run;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -78,6 +82,9 @@ struct Arguments {
     /// Cut all connections to kubelets at once and measure the round after that.
     #[arg(long)]
     cut: bool,
+    /// Let so many watch one namespace of 30 pods, for two rounds.
+    #[arg(long, default_value_t = 0)]
+    watchers: usize,
     /// How long the server is left running after the figures, for a profiler.
     #[arg(long, default_value_t = 0)]
     linger_seconds: u64,
@@ -122,6 +129,7 @@ async fn main() -> Result<(), String> {
 async fn measure(arguments: &Arguments, nodes: u32) -> Result<Costs, String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let scenario = Scenario::bench(nodes, arguments.pods_per_node, arguments.containers_per_pod);
+    let scenario = if arguments.watchers > 0 { watch::with_watched_namespace(scenario) } else { scenario };
     let simulation = Simulation::start(scenario, folder.path()).await?;
     simulation.fleet.certify().map_err(|error| error.to_string())?;
     println!(
@@ -146,6 +154,10 @@ async fn measure(arguments: &Arguments, nodes: u32) -> Result<Costs, String> {
         run.answers().await?;
         if arguments.freshness {
             freshness::follow(&run.client, &simulation.world, arguments.resolution() * 3).await?;
+        }
+        if arguments.watchers > 0 {
+            let (id, time) = (run.server.process.id(), arguments.resolution() * 2);
+            watch::follow(&run.door, &simulation, id, arguments.watchers, time).await?;
         }
     }
     tokio::time::sleep(Duration::from_secs(arguments.linger_seconds)).await;

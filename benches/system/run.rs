@@ -3,16 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use kube_vitals::clock::Clock;
+
+use crate::client::Door;
 use crate::growth::Costs;
 use crate::server::Server;
 use crate::simulation::Simulation;
-use crate::{answers, resident, server, usage_of};
+use crate::{answers, crowd, resident, server, usage_of};
 
 /// A server that all kubelets have been asked by.
 pub(crate) struct Run {
     pub(crate) program: PathBuf,
     pub(crate) server: Server,
     pub(crate) client: reqwest::Client,
+    pub(crate) door: Door,
     pods: u64,
     first_usage: Duration,
 }
@@ -30,8 +34,7 @@ impl Run {
         serve.extend_from_slice(told);
         let serve: Vec<&str> = serve.iter().map(String::as_str).collect();
         let log = folder.join(format!("server-{port}.log"));
-        let scenario = simulation.world.scenario();
-        let pods = u64::from(scenario.nodes * scenario.pods_per_node);
+        let pods = simulation.world.pods(Clock::system().now()).count() as u64;
         let started = Instant::now();
         let server = tokio::task::block_in_place(|| Server::start_build(&program, port, &serve, &[], &log))?;
         let id = server.process.id();
@@ -42,7 +45,8 @@ impl Run {
         }
         let (client, first_usage) = client?;
         println!("resident at that moment: {}", mebibytes(usage_of::resident_bytes(id)?));
-        Ok(Self { program, server, client, pods, first_usage })
+        let door = Door::of(simulation, port).await?;
+        Ok(Self { program, server, client, door, pods, first_usage })
     }
 
     /// As far as they are known from it alone.
@@ -56,14 +60,9 @@ impl Run {
         let id = self.server.process.id();
         println!("\n{}", self.program.display());
         resident::print(id)?;
-        let cpu = usage_of::cpu_seconds(id)?;
-        let lists = answers::lists(&self.client, self.pods).await?;
-        let per_list = (usage_of::cpu_seconds(id)? - cpu) * 1000.0 / f64::from(lists);
-        println!("CPU per LIST, scrapes under way included: {per_list:.0} ms");
-        let cpu = usage_of::cpu_seconds(id)?;
-        let gets = answers::gets(&self.client).await?;
-        let per_get = (usage_of::cpu_seconds(id)? - cpu) * 1000.0 / f64::from(gets);
-        println!("CPU per GET, scrapes under way included: {per_get:.3} ms");
+        answers::lists(&self.door, id, self.pods).await?;
+        answers::gets(&self.door, id).await?;
+        crowd::lists(&self.door, id).await?;
         let (resident, peak) = (usage_of::resident_bytes(id)?, usage_of::peak_resident_bytes(id)?);
         println!("resident after the lists: {}, peak: {}", mebibytes(resident), mebibytes(peak));
         Ok(())

@@ -6,6 +6,7 @@
 mod kubernetes;
 mod readings;
 mod tasks;
+mod workers;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::apiserver::certificates::{FileCertificates, OwnCertificates};
 use crate::apiserver::tls::{self, ServingCertificate};
 use crate::apiserver::{self, Api, Limits, Listener, ListenerMetrics, Moments, ReviewMetrics, Tag};
 use crate::app::tasks::Tasks;
+use crate::app::workers::Workers;
 use crate::clock::Clock;
 use crate::cluster::selector::{LabelSelector, SelectorError};
 use crate::cluster::watch::Signs;
@@ -58,6 +60,7 @@ pub struct App {
     trust: Trust,
     certificates: Certificates,
     door: Door,
+    workers: Workers,
 }
 
 /// What exists, what was measured, and the moments of both, under a name that no other process has.
@@ -103,12 +106,13 @@ struct DoorMetrics {
     authz: ReviewMetrics,
 }
 
-/// A runtime for [`App`].
+/// A runtime for [`App`]: the calling thread, which watches and scrapes. Their many short turns cost
+/// no wake of another thread, and what they keep comes from one heap. Requests are answered elsewhere.
 ///
 /// # Errors
-/// When the system gives no threads.
+/// When the system refuses what it needs.
 pub fn runtime() -> std::io::Result<Runtime> {
-    Builder::new_multi_thread().enable_all().thread_name("kube-vitals").build()
+    Builder::new_current_thread().enable_all().build()
 }
 
 /// Whether the operator's flags are what is wrong: `--node-selector` is the one that is read here,
@@ -133,9 +137,10 @@ impl App {
         let client = kubernetes::client(config.clone())?;
         let memory = Memory::empty(&settings, &clock);
         let (serving, live) = (Arc::new(ServingCertificate::default()), LiveTrust::default());
+        let workers = Workers::start().context("no threads to answer requests")?;
         let mut rooms = None;
         let exposition = Exposition::new(|registry| {
-            readings::register(registry, &memory, &serving, &live);
+            readings::register(registry, &memory, &serving, &live, &workers);
             rooms = Some(Rooms::build(&settings, &memory, &config, &clock, registry));
         });
         let rooms = rooms.context("the registry was not filled")??;
@@ -170,6 +175,7 @@ impl App {
             cluster_metrics: rooms.cluster,
             trust,
             certificates,
+            workers,
         })
     }
 
@@ -184,6 +190,7 @@ impl App {
     /// When a task ends that should not.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         let (closing, ending) = (self.closing, CancellationToken::new());
+        let workers = self.workers;
         let mut background = Tasks::default();
         let mut serving = Tasks::default();
         let latch = |name, waiting_for| self.readiness.latch(name, waiting_for);
@@ -199,14 +206,15 @@ impl App {
         let watch = cluster::watch::run(self.cluster, self.client, self.node_selector, nodes, pods, ending.clone());
         background.spawn("watch of nodes and pods", watch);
         background.spawn("watch of authentication settings", self.trust.follow(trust, ending.clone()));
-        background.spawn_apart("scraper", self.scraper.run(self.heartbeat, first_round, ending.clone()));
+        background.spawn("scraper", self.scraper.run(self.heartbeat, first_round, ending.clone()));
         background.spawn("kept moments", self.moments.run(ending.clone()));
         if let Some(exporter) = self.exporter {
-            background.spawn("exporter", exporter.run(ending.clone()));
+            // Writing and compressing batches would hold up scrapes.
+            background.spawn_on("exporter", &workers.handle, exporter.run(ending.clone()));
         }
         let certificate = latch("serving-certificate", "the serving certificate is being fetched");
         background.spawn("serving certificate", self.certificates.keep(certificate, ending.clone()));
-        serving.spawn("listener", self.door.serve(self.shutdown.drain, closing.clone()));
+        serving.spawn_on("listener", &workers.handle, self.door.serve(self.shutdown.drain, closing.clone()));
         tracing::info!(address = %self.address, "serving");
 
         let stopped = async {

@@ -1,11 +1,9 @@
 //! Long tasks with a name and an owner.
 
 use std::collections::HashMap;
-use std::{io, thread};
 
 use anyhow::anyhow;
-use tokio::runtime::Builder;
-use tokio::sync::oneshot;
+use tokio::runtime::Handle;
 use tokio::task::{Id, JoinSet};
 
 /// Tasks of which none may end before it is told to.
@@ -22,31 +20,15 @@ impl Tasks {
         self.names.insert(handle.id(), name);
     }
 
-    /// Starts a task on a thread with a runtime of its own. Its many short turns then cost no wake of
-    /// another thread, and those who are served on the others do not wait for them.
-    pub(super) fn spawn_apart(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
-        self.spawn(name, async move {
-            let (mut alive, ended) = oneshot::channel::<()>();
-            let work = move || -> io::Result<()> {
-                let apart = async {
-                    tokio::select! {
-                        () = task => {}
-                        // Nobody waits for it any more.
-                        () = alive.closed() => {}
-                    }
-                };
-                Builder::new_current_thread().enable_all().build()?.block_on(apart);
-                Ok(())
-            };
-            let thread = thread::Builder::new().name(name.to_owned()).spawn(work);
-            // Told by the sender's end, however that comes.
-            let _ = ended.await;
-            match thread.map(thread::JoinHandle::join) {
-                Ok(Ok(Ok(()))) => {}
-                Ok(Err(panic)) => std::panic::resume_unwind(panic),
-                Ok(Ok(Err(error))) | Err(error) => tracing::error!(%error, "no thread for the {name}"),
-            }
-        });
+    /// Starts a task on another runtime.
+    pub(super) fn spawn_on(
+        &mut self,
+        name: &'static str,
+        runtime: &Handle,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let handle = self.running.spawn_on(task, runtime);
+        self.names.insert(handle.id(), name);
     }
 
     /// Waits for the first task to end, and says which it was and how.
@@ -80,28 +62,6 @@ mod tests {
         tasks.spawn("endless", std::future::pending());
         tasks.spawn("short", std::future::ready(()));
         assert_eq!(tasks.first_end().await.unwrap_err().to_string(), "short: ended by itself");
-    }
-
-    #[tokio::test]
-    async fn a_task_apart_is_named_by_its_end_and_by_its_panic() {
-        let mut tasks = Tasks::default();
-        tasks.spawn_apart("short", std::future::ready(()));
-        assert_eq!(tasks.first_end().await.unwrap_err().to_string(), "short: ended by itself");
-        tasks.spawn_apart("broken", async { panic!("bad luck") });
-        assert!(tasks.first_end().await.unwrap_err().to_string().starts_with("broken: "));
-    }
-
-    #[tokio::test]
-    async fn a_task_apart_ends_when_nobody_waits_for_it() {
-        let (held, dropped) = oneshot::channel::<()>();
-        let mut tasks = Tasks::default();
-        tasks.spawn_apart("endless", async {
-            std::future::pending::<()>().await;
-            drop(held);
-        });
-        tokio::task::yield_now().await;
-        drop(tasks);
-        assert!(dropped.await.is_err());
     }
 
     #[tokio::test]

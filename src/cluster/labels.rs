@@ -19,8 +19,7 @@ impl Labels {
     }
 
     /// Whether both are the very same copy in memory.
-    #[cfg(test)]
-    pub(super) fn is_same_copy(&self, other: &Self) -> bool {
+    pub(crate) fn is_same_copy(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 

@@ -20,7 +20,7 @@ pub mod selector;
 pub mod watch;
 mod wire;
 
-pub use index::{Cluster, View};
+pub use index::{Cluster, Stretch, View};
 pub use labels::Labels;
 pub use metrics::Metrics;
 pub use node::{Address, Node};

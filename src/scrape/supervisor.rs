@@ -8,7 +8,7 @@ use std::time::Duration;
 use prometheus_client::registry::Registry;
 use tokio::sync::{Notify, Semaphore, broadcast, mpsc};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -25,8 +25,10 @@ use crate::store::Store;
 use crate::telemetry::expiry;
 use crate::usage::{NodeName, Uid};
 
-/// How soon a new node is noticed; a look at an unchanged cluster costs next to nothing.
-const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+/// How soon the first list and the end of the first round are noticed.
+const START_LOOK_INTERVAL: Duration = Duration::from_millis(200);
+/// How soon a new node is noticed. In a small cluster nothing else wakes us as often.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The scraper, built but not running.
 pub struct Scraper {
@@ -70,8 +72,7 @@ impl Scraper {
 
     async fn supervise(self, heartbeat: Heartbeat, first_round: Latch) {
         let mut starts = self.shared.intake.cluster.subscribe_starts();
-        let mut look = tokio::time::interval(LOOK_INTERVAL);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut look = looks(START_LOOK_INTERVAL);
         // Before all pods are known, a scrape's containers would belong to nobody.
         while !self.shared.intake.cluster.view().is_complete() {
             look.tick().await;
@@ -90,13 +91,21 @@ impl Scraper {
                 _ = look.tick() => {
                     heartbeat.beat();
                     nodes.follow(None);
-                    first_round.look();
+                    if first_round.ends() {
+                        look = looks(LOOK_INTERVAL);
+                    }
                 }
                 start = starts.recv() => nodes.poke(start),
                 Some(ended) = nodes.tasks.join_next_with_id() => nodes.ended(ended),
             }
         }
     }
+}
+
+fn looks(every: Duration) -> Interval {
+    let mut looks = tokio::time::interval(every);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    looks
 }
 
 /// Over when every first try has dropped its sender, or at the deadline.
@@ -107,14 +116,11 @@ struct FirstRound {
 }
 
 impl FirstRound {
-    /// Releases the latch if the round is over.
-    fn look(&mut self) {
+    /// Releases the latch if the round is over; true when it does.
+    fn ends(&mut self) -> bool {
         let all_tried = self.all_tried.try_recv() == Err(mpsc::error::TryRecvError::Disconnected);
-        if (all_tried || Instant::now() >= self.deadline)
-            && let Some(latch) = self.latch.take()
-        {
-            latch.release();
-        }
+        let over = all_tried || Instant::now() >= self.deadline;
+        self.latch.take_if(|_| over).map(Latch::release).is_some()
     }
 }
 

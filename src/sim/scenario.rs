@@ -38,6 +38,8 @@ pub struct Workload {
     pub containers: Vec<ContainerPlan>,
     /// How long a pod lives before another takes its slot; `None` = as long as the world.
     pub lifetime: Option<Lifetime>,
+    /// It runs on so many nodes, the first ones; `None` = on all.
+    pub nodes: Option<u32>,
 }
 
 /// Bounds of a pod's life.
@@ -164,7 +166,7 @@ fn demo_workloads() -> Vec<Workload> {
 }
 
 fn workload(namespace: &str, name: &str, containers: Vec<ContainerPlan>) -> Workload {
-    Workload { namespace: Arc::from(namespace), name: Arc::from(name), containers, lifetime: None }
+    Workload { namespace: Arc::from(namespace), name: Arc::from(name), containers, lifetime: None, nodes: None }
 }
 
 fn app(name: &str, course: Course, load: Load) -> ContainerPlan {

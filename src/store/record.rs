@@ -48,10 +48,11 @@ pub struct ContainerRecord {
 }
 
 impl NodeRecord {
-    /// The record of a pod; only if it is of the very pod `uid`.
+    /// The record of a pod; only if it is of the very pod `uid`. Found by going through all of them:
+    /// their uids stand side by side, while each comparison of a binary search would fetch a name from
+    /// somewhere else in memory, which costs more for as many pods as a node can run.
     pub fn pod(&self, key: &PodKey, uid: Uid) -> Option<&PodRecord> {
-        let index = self.pods.binary_search_by(|pod| pod.key.cmp(key)).ok()?;
-        self.pods.get(index).filter(|pod| pod.uid == uid)
+        self.pods.iter().find(|pod| pod.uid == uid).filter(|pod| pod.key == *key)
     }
 
     /// The record of the pod that had this name when the node was last scraped.

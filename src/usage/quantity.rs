@@ -23,7 +23,8 @@ pub struct QuantityError(pub String);
 /// Canonical form of the decimal family: the largest suffix that keeps an integer.
 impl fmt::Display for Nanocores {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_canonical(f, self.0, 1000, &["n", "u", "m", "", "k", "M", "G"])
+        let (number, suffix) = self.canonical();
+        write!(f, "{number}{suffix}")
     }
 }
 
@@ -31,10 +32,25 @@ impl fmt::Display for Nanocores {
 /// Kubernetes changes to the decimal family, so that 1000 bytes are `1k`.
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (number, suffix) = self.canonical();
+        write!(f, "{number}{suffix}")
+    }
+}
+
+impl Nanocores {
+    /// The number and the suffix that it is written with.
+    pub fn canonical(self) -> (u64, &'static str) {
+        canonical::<1000>(self.0, &["n", "u", "m", "", "k", "M", "G"])
+    }
+}
+
+impl Bytes {
+    /// The number and the suffix that it is written with.
+    pub fn canonical(self) -> (u64, &'static str) {
         if self.0 < 1024 {
-            write_canonical(f, self.0, 1000, &["", "k"])
+            canonical::<1000>(self.0, &["", "k"])
         } else {
-            write_canonical(f, self.0, 1024, &["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"])
+            canonical::<1024>(self.0, &["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"])
         }
     }
 }
@@ -53,17 +69,20 @@ impl FromStr for Bytes {
     }
 }
 
-fn write_canonical(f: &mut fmt::Formatter<'_>, value: u64, step: u64, suffixes: &[&str]) -> fmt::Result {
+/// A step that is known when this is compiled divides without a division.
+fn canonical<const STEP: u64>(value: u64, suffixes: &[&'static str]) -> (u64, &'static str) {
+    if value == 0 {
+        return (0, "");
+    }
     let mut value = value;
     let mut suffixes = suffixes.iter().peekable();
     while let Some(suffix) = suffixes.next() {
-        let fits_next = value != 0 && value.is_multiple_of(step) && suffixes.peek().is_some();
-        if !fits_next {
-            return if value == 0 { f.write_str("0") } else { write!(f, "{value}{suffix}") };
+        if !value.is_multiple_of(STEP) || suffixes.peek().is_none() {
+            return (value, suffix);
         }
-        value /= step;
+        value /= STEP;
     }
-    Ok(())
+    (value, "")
 }
 
 /// Reads `text` in units of `10^-scale`, rounded up.

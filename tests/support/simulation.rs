@@ -67,11 +67,17 @@ impl Simulation {
 
     /// The same, for a client with wishes.
     pub(crate) async fn server_client_builder(&self, port: u16) -> Result<reqwest::ClientBuilder, String> {
-        let builder = client(&self.server_authority().await?, self.control_plane.token(Account::Admin))?;
+        let builder = client(&self.server_authority().await?, self.admin_token())?;
         Ok(builder.resolve(SERVER_NAME, ([127, 0, 0, 1], port).into()))
     }
 
-    /// The authority in PEM that the server has put into its APIService. Fails until it is there.
+    /// What an administrator shows.
+    pub(crate) fn admin_token(&self) -> &str {
+        self.control_plane.token(Account::Admin)
+    }
+
+    /// The authority of the server's certificate, in PEM, as it has put it into its APIService. Fails
+    /// until it is there.
     pub(crate) async fn server_authority(&self) -> Result<Vec<u8>, String> {
         let api = self.api_client()?;
         let path = "/apis/apiregistration.k8s.io/v1/apiservices/v1.custom.example.com";
@@ -83,7 +89,7 @@ impl Simulation {
 
     fn api_client(&self) -> Result<reqwest::Client, String> {
         let pem = self.control_plane.ca_pem().as_bytes();
-        client(pem, self.control_plane.token(Account::Admin))?.build().map_err(text)
+        client(pem, self.admin_token())?.build().map_err(text)
     }
 }
 

@@ -23,6 +23,16 @@ impl Selection {
         })
     }
 
+    /// The conditions on labels, if there are any.
+    pub(crate) fn labels(&self) -> Option<&LabelSelector> {
+        Some(&self.labels).filter(|labels| !labels.is_empty())
+    }
+
+    /// The one name that an object must have, if one is demanded.
+    pub(crate) fn demanded_name(&self) -> Option<&str> {
+        self.fields.demanded_name()
+    }
+
     /// Whether an object is meant. `namespace` is empty for what belongs to none.
     pub(crate) fn selects(&self, namespace: &str, name: &str, labels: &Labels) -> bool {
         self.fields.matches(namespace, name) && self.labels.matches(labels)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::apiserver::moments::Tag;
@@ -27,6 +27,9 @@ const KEPT_AT_MOST: usize = 512;
 const LAST_STEP: usize = 2;
 /// How often watchers are shown what has changed.
 const STEP: Duration = Duration::from_millis(250);
+/// How often old moments are looked for while nobody watches: rarely, so that a server of which
+/// nothing is asked sleeps.
+const UNWATCHED_TURN: Duration = Duration::from_secs(5);
 
 /// Gives out the moment of now, and keeps the last ones. Share it by `Arc`.
 #[derive(Debug)]
@@ -40,6 +43,8 @@ pub struct Moments {
     /// By revision, the newest last.
     kept: Mutex<VecDeque<Arc<Moment>>>,
     newest: watch::Sender<u64>,
+    /// Somebody has begun to watch.
+    watched: Notify,
 }
 
 impl Moments {
@@ -52,21 +57,22 @@ impl Moments {
         max_sample_age: Duration,
     ) -> Self {
         let ages = Ages { resolution, max_sample_age };
-        Self { cluster, store, clock, revisions, tag, ages, kept: Mutex::default(), newest: watch::Sender::new(0) }
+        let (kept, newest, watched) = (Mutex::default(), watch::Sender::new(0), Notify::new());
+        Self { cluster, store, clock, revisions, tag, ages, kept, newest, watched }
     }
 
     /// Forgets old moments and, while anybody watches, makes new ones. Ends on `stop`.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let turns = async {
-            let mut turn = tokio::time::interval(STEP);
-            turn.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
-                turn.tick().await;
-                if self.newest.receiver_count() > 0 {
+                let pause = if self.newest.receiver_count() > 0 {
                     self.current();
+                    STEP
                 } else {
                     self.forget_old(&mut self.kept.lock(), 0);
-                }
+                    UNWATCHED_TURN
+                };
+                let _ = tokio::time::timeout(pause, self.watched.notified()).await;
             }
         };
         stop.run_until_cancelled(turns).await;
@@ -126,7 +132,9 @@ impl Moments {
 
     /// Tells the revision of each new moment; while anybody listens, moments are made regularly.
     pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
-        self.newest.subscribe()
+        let receiver = self.newest.subscribe();
+        self.watched.notify_one();
+        receiver
     }
 
     /// Forgets what is too old, but for the newest `spared`.

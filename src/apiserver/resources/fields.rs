@@ -8,7 +8,6 @@ use crate::apiserver::resources::join::Freshness;
 use crate::apiserver::resources::json::Json;
 use crate::clock::UnixMillis;
 use crate::cluster::Labels;
-use crate::go_duration::GoDuration;
 use crate::usage::{Source, Usage};
 
 /// Whose metadata an object has: those of the core object that it tells about. They are the same
@@ -47,7 +46,7 @@ pub(super) fn metadata(json: &mut Json, of: &Metadata<'_>, resource_version: u64
         json.key("resourceVersion").quoted_number(resource_version);
         json.key("creationTimestamp").time(of.created);
         if of.labels.iter().len() > 0 {
-            json.key("labels").object(|json| of.labels.iter().for_each(|(key, value)| json.member(key, value)));
+            json.key("labels").labels(of.labels);
         }
     });
 }
@@ -55,7 +54,7 @@ pub(super) fn metadata(json: &mut Json, of: &Metadata<'_>, resource_version: u64
 /// `timestamp` and `window`.
 pub(super) fn times(json: &mut Json, time: UnixMillis, window: Duration) {
     json.key("timestamp").time(time);
-    json.key("window").plain(GoDuration(window));
+    json.key("window").duration(window);
 }
 
 /// `freshness`, in our own group alone.
@@ -77,9 +76,9 @@ pub(super) const fn freshness_word(freshness: Freshness) -> &'static str {
 pub(super) fn usage(json: &mut Json, dialect: Dialect, usage: &Usage) {
     json.key("usage").object(|json| {
         if let Some(cpu) = usage.cpu {
-            json.key("cpu").plain(cpu);
+            json.key("cpu").quantity(cpu.canonical());
         }
-        json.key("memory").plain(usage.memory);
+        json.key("memory").quantity(usage.memory.canonical());
     });
     if dialect == Dialect::Plain {
         return;

@@ -11,7 +11,7 @@ use crate::apiserver::resources::absence::{Absence, Cause};
 use crate::clock::UnixMillis;
 use crate::cluster::{Container, ContainerState, Node, Phase, Pod, View};
 use crate::store::{ContainerRecord, NodeRecord, PodRecord, Snapshot};
-use crate::usage::{ContainerName, NodeName, PodKey, Run, Usage};
+use crate::usage::{ContainerName, PodKey, Run, Usage};
 
 /// A good scrape younger than this many resolutions makes an answer fresh.
 const FRESH_RESOLUTIONS: u32 = 2;
@@ -64,6 +64,8 @@ pub(crate) struct NodeAnswer {
     pub(crate) freshness: Freshness,
     /// What is used; without CPU while a second sample is awaited.
     pub(crate) usage: Usage,
+    /// The version of the record that it is from.
+    pub(crate) record_revision: u64,
 }
 
 /// Usage of a pod, container by container.
@@ -79,6 +81,8 @@ pub(crate) struct PodAnswer<'m> {
     pub(crate) containers: Vec<ContainerAnswer<'m>>,
     /// Whether all that run are in it.
     pub(crate) completeness: Completeness,
+    /// The version of the record that it is from.
+    pub(crate) record_revision: u64,
 }
 
 /// Whether a pod's answer can be summed up.
@@ -125,20 +129,6 @@ impl Moment {
         self.tag.served(self.revision)
     }
 
-    /// The version of the last change of a node or of its record.
-    pub(crate) fn node_revision(&self, node: &Node) -> u64 {
-        node.revision.max(self.record_revision(&node.name))
-    }
-
-    /// The version of the last change of a pod or of its node's record.
-    pub(crate) fn pod_revision(&self, pod: &Pod) -> u64 {
-        pod.revision.max(pod.node.as_ref().map_or(0, |node| self.record_revision(node)))
-    }
-
-    fn record_revision(&self, node: &NodeName) -> u64 {
-        self.snapshot.node(node).map_or(0, |record| record.revision)
-    }
-
     /// Whether time alone, from this moment to `later`, changes what is served from a record.
     pub(crate) fn is_outgrown(&self, record: &NodeRecord, later: UnixMillis) -> bool {
         let max_sample_age = self.ages.max_sample_age;
@@ -154,7 +144,7 @@ impl Moment {
         };
         let run = record.node.as_ref().ok_or_else(|| lacking(record, Cause::NotReported, node.created))?;
         let usage = self.unexpired(record, run)?;
-        Ok(NodeAnswer { freshness: self.freshness(record), usage })
+        Ok(NodeAnswer { freshness: self.freshness(record), usage, record_revision: record.revision })
     }
 
     /// Usage of a pod, or why there is none.
@@ -167,8 +157,8 @@ impl Moment {
             return Err(nothing_reported(record, pod, containers));
         };
         let completeness = self.completeness(&readings, pod, &containers);
-        let (time, window) = (earliest.time, earliest.window);
-        Ok(PodAnswer { freshness: self.freshness(record), time, window, containers, completeness })
+        let (time, window, record_revision) = (earliest.time, earliest.window, record.revision);
+        Ok(PodAnswer { freshness: self.freshness(record), time, window, containers, completeness, record_revision })
     }
 
     /// The record in which usage of `pod` is to be looked for.

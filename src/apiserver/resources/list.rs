@@ -69,7 +69,7 @@ impl<R: Resource> TextList<R> {
         let moment = Arc::clone(&walk.range.moment);
         walk.turn::<R>(|subject, answer| match answer {
             Ok(answer) => {
-                let resource_version = moment.tag.served(R::revision(&moment, subject));
+                let resource_version = moment.tag.served(R::revision(subject, &answer));
                 let told = Told::<R> { moment: &moment, subject, answer: &answer, resource_version };
                 text.entry(|json| encoder.entry(json, &told));
             }

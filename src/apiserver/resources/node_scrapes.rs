@@ -1,5 +1,6 @@
 //! `nodescrapes`: how the last request to each kubelet went, in our own group.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::apiserver::groups::{Dialect, NODE_SCRAPES, ResourceType};
@@ -37,8 +38,8 @@ impl Resource for NodeScrapes {
     type Answer<'m> = ScrapeAnswer<'m>;
     type Message = metrics::NodeScrape;
 
-    fn after<'v>(view: &'v View, position: Option<&PodKey>) -> impl Iterator<Item = &'v Arc<Node>> + Send {
-        Nodes::after(view, position)
+    fn starting_at(view: &View, start: Bound<PodKey>) -> impl Iterator<Item = &Arc<Node>> + Send {
+        Nodes::starting_at(view, start)
     }
 
     fn find<'v>(view: &'v View, key: &PodKey) -> Option<&'v Arc<Node>> {
@@ -59,8 +60,8 @@ impl Resource for NodeScrapes {
         Ok(ScrapeAnswer { created: node.created, record, partial })
     }
 
-    fn revision(moment: &Moment, node: &Node) -> u64 {
-        moment.node_revision(node)
+    fn revision(node: &Node, answer: &ScrapeAnswer<'_>) -> u64 {
+        node.revision.max(answer.record.map_or(0, |record| record.revision))
     }
 
     fn json(json: &mut Json, _: Dialect, answer: &ScrapeAnswer<'_>) {

@@ -1,5 +1,6 @@
 //! `nodes`: usage of nodes, in all groups.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::apiserver::groups::{Dialect, NODES, ResourceType};
@@ -28,8 +29,8 @@ impl Resource for Nodes {
     type Answer<'m> = NodeAnswer;
     type Message = metrics::NodeMetrics;
 
-    fn after<'v>(view: &'v View, position: Option<&PodKey>) -> impl Iterator<Item = &'v Arc<Node>> + Send {
-        view.nodes_after(position.map(|key| NodeName::from(Arc::clone(&key.name))).as_ref())
+    fn starting_at(view: &View, start: Bound<PodKey>) -> impl Iterator<Item = &Arc<Node>> + Send {
+        view.nodes_from(start.map(|key| NodeName::from(key.name)))
     }
 
     fn find<'v>(view: &'v View, key: &PodKey) -> Option<&'v Arc<Node>> {
@@ -52,8 +53,8 @@ impl Resource for Nodes {
         Ok(answer)
     }
 
-    fn revision(moment: &Moment, node: &Node) -> u64 {
-        moment.node_revision(node)
+    fn revision(node: &Node, answer: &NodeAnswer) -> u64 {
+        node.revision.max(answer.record_revision)
     }
 
     fn json(json: &mut Json, dialect: Dialect, answer: &NodeAnswer) {

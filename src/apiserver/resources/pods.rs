@@ -1,8 +1,10 @@
 //! `pods`: usage of pods, container by container, in all groups.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::apiserver::groups::{Dialect, PODS, ResourceType};
+use crate::apiserver::list_options::Selection;
 use crate::apiserver::protobuf::metrics;
 use crate::apiserver::resources::absence::Absence;
 use crate::apiserver::resources::call::Call;
@@ -13,7 +15,7 @@ use crate::apiserver::resources::resource::Resource;
 use crate::apiserver::resources::table::{self, Column};
 use crate::apiserver::resources::{proto, watch};
 use crate::apiserver::status::Status;
-use crate::cluster::{Pod, View};
+use crate::cluster::{Pod, Stretch, View};
 use crate::usage::PodKey;
 use axum::response::Response;
 
@@ -28,8 +30,13 @@ impl Resource for Pods {
     type Answer<'m> = PodAnswer<'m>;
     type Message = metrics::PodMetrics;
 
-    fn after<'v>(view: &'v View, position: Option<&PodKey>) -> impl Iterator<Item = &'v Arc<Pod>> + Send {
-        view.pods_after(position)
+    fn starting_at(view: &View, start: Bound<PodKey>) -> impl Iterator<Item = &Arc<Pod>> + Send {
+        view.pods_from(start)
+    }
+
+    fn stretches(view: &View, namespace: &str, selection: &Selection) -> Option<Vec<Stretch>> {
+        let labels = selection.labels()?;
+        Some(view.pod_stretches(namespace, |set| labels.matches(set)))
     }
 
     fn find<'v>(view: &'v View, key: &PodKey) -> Option<&'v Arc<Pod>> {
@@ -54,8 +61,8 @@ impl Resource for Pods {
         Ok(answer)
     }
 
-    fn revision(moment: &Moment, pod: &Pod) -> u64 {
-        moment.pod_revision(pod)
+    fn revision(pod: &Pod, answer: &PodAnswer<'_>) -> u64 {
+        pod.revision.max(answer.record_revision)
     }
 
     fn json(json: &mut Json, dialect: Dialect, answer: &PodAnswer<'_>) {

@@ -73,7 +73,7 @@ impl<R: Resource> ProtobufList<R> {
         let moment = Arc::clone(&walk.range.moment);
         walk.turn::<R>(|subject, answer| match (section, answer) {
             (Section::Items, Ok(answer)) => {
-                let resource_version = moment.tag.served(R::revision(&moment, subject));
+                let resource_version = moment.tag.served(R::revision(subject, &answer));
                 let told = Told::<R> { moment: &moment, subject, answer: &answer, resource_version };
                 *length += encoder.field_len(fields.items, &told);
             }
@@ -89,7 +89,7 @@ impl<R: Resource> ProtobufList<R> {
         let moment = Arc::clone(&walk.range.moment);
         walk.turn::<R>(|subject, answer| match (section, answer) {
             (Section::Items, Ok(answer)) => {
-                let resource_version = moment.tag.served(R::revision(&moment, subject));
+                let resource_version = moment.tag.served(R::revision(subject, &answer));
                 let told = Told::<R> { moment: &moment, subject, answer: &answer, resource_version };
                 encoder.put_field(out, fields.items, &told);
             }

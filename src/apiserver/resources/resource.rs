@@ -1,11 +1,13 @@
 //! What lists, watches and encodings need to know of a kind of objects.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use axum::response::Response;
 use prost::Message;
 
 use crate::apiserver::groups::{Dialect, ResourceType};
+use crate::apiserver::list_options::Selection;
 use crate::apiserver::resources::absence::Absence;
 use crate::apiserver::resources::call::Call;
 use crate::apiserver::resources::fields::Metadata;
@@ -13,7 +15,7 @@ use crate::apiserver::resources::join::Moment;
 use crate::apiserver::resources::json::Json;
 use crate::apiserver::resources::table::Column;
 use crate::apiserver::status::Status;
-use crate::cluster::View;
+use crate::cluster::{Stretch, View};
 use crate::usage::PodKey;
 
 /// One kind of objects that we serve.
@@ -30,8 +32,14 @@ pub(crate) trait Resource: Sized + Send + Sync + 'static {
     /// An object in protobuf.
     type Message: Message;
 
-    /// The subjects after `position` in the order of lists, or all of them.
-    fn after<'v>(view: &'v View, position: Option<&PodKey>) -> impl Iterator<Item = &'v Arc<Self::Subject>> + Send;
+    /// The subjects from `start` on, in the order of lists.
+    fn starting_at(view: &View, start: Bound<PodKey>) -> impl Iterator<Item = &Arc<Self::Subject>> + Send;
+
+    /// Where those of a namespace (empty for all) stand that `selection` can mean, others perhaps
+    /// between them; `None` where they have to be looked for among all.
+    fn stretches(_view: &View, _namespace: &str, _selection: &Selection) -> Option<Vec<Stretch>> {
+        None
+    }
 
     /// The subject of these names; that of a node has no namespace.
     fn find<'v>(view: &'v View, key: &PodKey) -> Option<&'v Arc<Self::Subject>>;
@@ -50,7 +58,7 @@ pub(crate) trait Resource: Sized + Send + Sync + 'static {
     ) -> Result<Self::Answer<'m>, Absence<'m>>;
 
     /// The version of the last change of a subject or of what is told of it.
-    fn revision(moment: &Moment, subject: &Self::Subject) -> u64;
+    fn revision(subject: &Self::Subject, answer: &Self::Answer<'_>) -> u64;
 
     /// Writes the members that follow `metadata`.
     fn json(json: &mut Json, dialect: Dialect, answer: &Self::Answer<'_>);

@@ -52,7 +52,7 @@ pub(crate) async fn object<R: Resource>(
         let status = Status::not_found(&call.group.name, R::UNKNOWN, &name);
         status.because(absence.cause.reason(), &absence.cause.to_string())
     })?;
-    let resource_version = moment.tag.served(R::revision(&moment, subject));
+    let resource_version = moment.tag.served(R::revision(subject, &answer));
     let told = Told::<R> { moment: &moment, subject, answer: &answer, resource_version };
     let document = tracing::info_span!("encode").in_scope(|| encoder.document(&told));
     Ok(([(header::CONTENT_TYPE, encoder.accepted.content_type())], document).into_response())
@@ -63,17 +63,12 @@ async fn list<R: Resource>(call: Call<'_>) -> Result<Response, Status> {
     let tag = call.content.moments().tag();
     let options = ListOptions::parse(call.query, tag)?;
     let moment = snapshot(|| moment(&call, &options.start))?;
-    let mut range = Range {
-        moment: Arc::clone(&moment),
-        dialect: call.group.dialect,
-        selection: options.selection,
-        namespace: Arc::from(call.resource.namespace.as_str()),
-        after: match options.start {
-            Start::Continue(token) => Some(token.after),
-            _ => None,
-        },
-        until: None,
+    let after = match &options.start {
+        Start::Continue(token) => Some(&token.after),
+        _ => None,
     };
+    let namespace = Arc::from(call.resource.namespace.as_str());
+    let mut range = Range::of::<R>(Arc::clone(&moment), call.group.dialect, options.selection, namespace, after);
     let next = match options.limit {
         Some(limit) => range.limit_to::<R>(limit).await,
         None => None,

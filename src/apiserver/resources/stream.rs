@@ -1,7 +1,7 @@
 //! Answers that are written in turns and sent in chunks.
 //!
 //! ```text
-//! Turns (what to write) ──turns──▶ Stream ──64 KiB──▶ channel of 1 ──▶ body
+//! Turns (what to write) ──turns──▶ Stream ──32 KiB──▶ channel of 1 ──▶ body
 //! ```
 //!
 //! What writes holds an immutable [`Moment`](super::join::Moment) and where it stands, nothing else:
@@ -25,8 +25,8 @@ use crate::apiserver::filters::InFlight;
 use crate::apiserver::resources::json::indent;
 
 /// One TLS record is 16 KiB, one HTTP/2 window of a Go client 4 MiB: large enough to be cheap per
-/// byte, small enough to be held for each request in flight.
-pub(super) const CHUNK_BYTES: usize = 64 << 10;
+/// byte, small enough for the 16 that HTTP/1 holds for a client who does not read.
+pub(super) const CHUNK_BYTES: usize = 32 << 10;
 /// What is written in a turn may begin just below a chunk's limit.
 pub(super) const CHUNK_CAPACITY_BYTES: usize = CHUNK_BYTES + (8 << 10);
 /// Longer answers are not indented: nobody reads them.
@@ -73,7 +73,10 @@ impl<T: Turns> Stream<T> {
             self.has_more = self.turns.turn();
             tokio::task::yield_now().await;
         }
-        self.turns.written().split().freeze()
+        let written = self.turns.written();
+        // What is left of a buffer would be too small for the next chunk, which then would move.
+        let next = if self.has_more { BytesMut::with_capacity(CHUNK_CAPACITY_BYTES) } else { BytesMut::new() };
+        std::mem::replace(written, next).freeze()
     }
 
     fn stream(mut self, first: Bytes, in_flight: InFlight, span: Span) -> Body {

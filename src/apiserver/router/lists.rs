@@ -1,5 +1,7 @@
 //! Lists: pages, versions, and the same content in every encoding and form.
 
+use std::sync::Arc;
+
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
@@ -8,6 +10,7 @@ use super::server::{Server, assert_golden, read};
 use super::tests::world;
 use crate::apiserver::resources::published::Published;
 use crate::apiserver::resources::world::{World, node, pod, reading, running};
+use crate::cluster::{Labels, Pod};
 use crate::usage::PodKey;
 
 const OWN: &str = "/apis/custom.example.com/v1";
@@ -76,7 +79,7 @@ async fn later_pages_are_of_the_moment_of_the_first() {
     let world = shops(4);
     let server = Server::over(&world);
     let first = server.document(&format!("{METRICS}/pods?limit=2")).await;
-    world.cluster.delete::<crate::cluster::Pod>(&PodKey::new("shop", "p003"));
+    world.cluster.delete::<Pod>(&PodKey::new("shop", "p003"));
     server.hand.advance(std::time::Duration::from_secs(1));
     let token = first["metadata"]["continue"].as_str().unwrap();
     let second = server.document(&format!("{METRICS}/pods?limit=2&continue={token}")).await;
@@ -89,7 +92,7 @@ async fn an_expired_page_says_how_to_go_on_with_what_there_is_now() {
     let world = shops(4);
     let server = Server::over(&world);
     let first = server.document(&format!("{METRICS}/pods?limit=2")).await;
-    world.cluster.delete::<crate::cluster::Pod>(&PodKey::new("shop", "p003"));
+    world.cluster.delete::<Pod>(&PodKey::new("shop", "p003"));
     for _ in 0..2 {
         server.hand.advance(std::time::Duration::from_secs(31));
         server.document(&format!("{METRICS}/pods")).await;
@@ -121,12 +124,60 @@ async fn pages_go_through_selectors_namespaces_and_every_encoding() {
 }
 
 #[tokio::test]
+async fn pods_that_a_selector_means_are_found_wherever_they_stand_page_by_page() {
+    let apps = ["web", "db", "web", "cache", "db"];
+    let app = |number: usize| apps[number * 7 % apps.len()];
+    let is_tiered = |number: usize| number.is_multiple_of(3);
+    let name = |number: usize| format!("p{number:03}");
+    let labelled = |number: usize| {
+        let tier = is_tiered(number).then(|| (Arc::from("tier"), Arc::from("1")));
+        let labels = Labels::new([(Arc::from("app"), Arc::from(app(number)))].into_iter().chain(tier));
+        Pod { labels, ..pod(&name(number), "node-a", &[("app", running(0.0))]) }
+    };
+    let world = World::with(vec![node("node-a")], (0..200).map(labelled).collect());
+    let known: Vec<_> = (0..200).map(name).collect();
+    for time in [15.0, 30.0] {
+        let rows: Vec<_> = known.iter().map(|name| (name.as_str(), "app", reading(time, 1_000, 64))).collect();
+        world.scrape("node-a", time, None, &rows);
+    }
+    let server = Server::over(&world);
+    let selectors: [(&str, &dyn Fn(usize) -> bool); 8] = [
+        ("labelSelector=app%3Dweb", &|pod| app(pod) == "web"),
+        ("labelSelector=app+in+(db,cache)", &|pod| app(pod) != "web"),
+        ("labelSelector=app+notin+(db)", &|pod| app(pod) != "db"),
+        ("labelSelector=app!%3Ddb,tier", &|pod| app(pod) != "db" && is_tiered(pod)),
+        ("labelSelector=!tier", &|pod| !is_tiered(pod)),
+        ("labelSelector=app%3Dnone", &|_| false),
+        ("fieldSelector=metadata.name%3Dp007", &|pod| pod == 7),
+        ("fieldSelector=metadata.name%3Dp007&labelSelector=app%3Dnone", &|_| false),
+    ];
+    for (selector, is_meant) in selectors {
+        let expected: Vec<_> = (0..200).filter(|number| is_meant(*number)).map(name).collect();
+        for (place, limit) in [("/pods", 0), ("/namespaces/shop/pods", 7), ("/pods", 1), ("/pods", 64)] {
+            let (mut found, mut next) = (Vec::new(), String::new());
+            loop {
+                let uri = format!("{METRICS}{place}?{selector}&limit={limit}&continue={next}");
+                let page = server.document(&uri).await;
+                found.extend(names(&page));
+                next = page["metadata"]["continue"].as_str().unwrap_or_default().to_owned();
+                if next.is_empty() {
+                    break;
+                }
+            }
+            assert_eq!(found, expected, "{selector} at {place} by {limit}");
+        }
+        let nowhere = server.document(&format!("{METRICS}/namespaces/zoo/pods?{selector}")).await;
+        assert_eq!(names(&nowhere), [""; 0], "{selector}");
+    }
+}
+
+#[tokio::test]
 async fn a_list_of_a_version_is_of_that_very_moment() {
     let world = shops(2);
     let server = Server::over(&world);
     let first = server.document(&format!("{METRICS}/pods")).await;
     let version = first["metadata"]["resourceVersion"].as_str().unwrap();
-    world.cluster.delete::<crate::cluster::Pod>(&PodKey::new("shop", "p001"));
+    world.cluster.delete::<Pod>(&PodKey::new("shop", "p001"));
     server.hand.advance(std::time::Duration::from_secs(1));
     let list =
         async |query: &str| names(&server.document(&format!("{METRICS}/pods?resourceVersion={version}{query}")).await);

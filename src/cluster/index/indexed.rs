@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::cluster::index::label_sets::LabelSets;
 use crate::cluster::index::{Listed, View};
 use crate::cluster::{Container, ContainerState, Node, Pod};
 use crate::usage::{NodeName, PodKey};
@@ -34,6 +35,12 @@ pub(crate) trait Indexed: PartialEq + Sized {
 
     /// Remembers that something of its kind changed with the view's revision.
     fn mark_changed(_view: &mut View) {}
+
+    /// Brings up to date what a view knows of its kind beside the map, after a change of one of them.
+    fn note(_view: &mut View, _before: Option<&Self>, _after: Option<&Self>) {}
+
+    /// The same, after all of them were replaced.
+    fn note_all(_view: &mut View) {}
 
     /// The node on which a container began to run by the step from `before` to this state.
     fn run_begun_on(&self, before: Option<&Self>) -> Option<&NodeName>;
@@ -108,6 +115,14 @@ impl Indexed for Pod {
 
     fn mark_listed(listed: &mut Listed) {
         listed.pods = true;
+    }
+
+    fn note(view: &mut View, before: Option<&Self>, after: Option<&Self>) {
+        view.label_sets.change(before, after);
+    }
+
+    fn note_all(view: &mut View) {
+        view.label_sets = LabelSets::of(&view.pods);
     }
 
     fn run_begun_on(&self, before: Option<&Self>) -> Option<&NodeName> {

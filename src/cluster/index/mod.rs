@@ -4,6 +4,7 @@
 //! nobody. It asks no API server and keeps no earlier views.
 
 mod indexed;
+mod label_sets;
 mod pod_names;
 
 use std::ops::Bound;
@@ -14,12 +15,14 @@ use imbl::ordmap::DiffItem;
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
+use crate::cluster::index::label_sets::LabelSets;
 use crate::cluster::index::pod_names::PodNames;
-use crate::cluster::{Node, Pod};
+use crate::cluster::{Labels, Node, Pod};
 use crate::revision::Revisions;
 use crate::usage::{NodeName, PodKey};
 
 pub(crate) use indexed::Indexed;
+pub use label_sets::Stretch;
 
 /// Nodes on which a container began to run, for an early scrape. A receiver that falls behind by
 /// more than this loses only early scrapes, never regular ones.
@@ -32,6 +35,7 @@ pub struct View {
     nodes_revision: u64,
     nodes: imbl::OrdMap<NodeName, Arc<Node>>,
     pods: imbl::OrdMap<PodKey, Arc<Pod>>,
+    label_sets: LabelSets,
     listed: Listed,
 }
 
@@ -110,14 +114,20 @@ impl View {
         earlier.pods.diff(&self.pods).map(|change| changed_key(&change))
     }
 
-    /// The nodes after `name`, or all of them: for a reader that takes them in several turns.
-    pub fn nodes_after<'a>(&'a self, name: Option<&NodeName>) -> impl Iterator<Item = &'a Arc<Node>> + use<'a> {
-        self.nodes.range((after(name), Bound::Unbounded)).map(|(_, node)| node)
+    /// The nodes from `start` on: for a reader that takes them in several turns.
+    pub fn nodes_from(&self, start: Bound<NodeName>) -> impl Iterator<Item = &Arc<Node>> {
+        self.nodes.range((start, Bound::Unbounded)).map(|(_, node)| node)
     }
 
-    /// The pods after `key`, or all of them: for a reader that takes them in several turns.
-    pub fn pods_after<'a>(&'a self, key: Option<&PodKey>) -> impl Iterator<Item = &'a Arc<Pod>> + use<'a> {
-        self.pods.range((after(key), Bound::Unbounded)).map(|(_, pod)| pod)
+    /// The pods from `start` on: for a reader that takes them in several turns.
+    pub fn pods_from(&self, start: Bound<PodKey>) -> impl Iterator<Item = &Arc<Pod>> {
+        self.pods.range((start, Bound::Unbounded)).map(|(_, pod)| pod)
+    }
+
+    /// Where the pods of a namespace (empty for all) stand whose labels are wanted, in the order of
+    /// lists; others may stand between them.
+    pub fn pod_stretches(&self, namespace: &str, is_wanted: impl Fn(&Labels) -> bool) -> Vec<Stretch> {
+        self.label_sets.stretches(namespace, is_wanted)
     }
 
     /// One pod.
@@ -144,10 +154,6 @@ const fn changed_key<'a, K, V>(change: &DiffItem<'a, 'a, K, V>) -> &'a K {
     match change {
         DiffItem::Add(key, _) | DiffItem::Remove(key, _) | DiffItem::Update { new: (key, _), .. } => key,
     }
-}
-
-fn after<K: Clone>(key: Option<&K>) -> Bound<K> {
-    key.map_or(Bound::Unbounded, |key| Bound::Excluded(key.clone()))
 }
 
 impl Default for Cluster {
@@ -190,7 +196,8 @@ impl Cluster {
             return;
         }
         self.change::<T>(|view| {
-            T::map_mut(view).insert(object.key().clone(), Arc::clone(&object));
+            let before = T::map_mut(view).insert(object.key().clone(), Arc::clone(&object));
+            T::note(view, before.as_deref(), Some(&object));
         });
         if let Some(node) = object.run_begun_on(before.map(Arc::as_ref)) {
             // Nobody listening is no fault: the regular scrape sees the container too.
@@ -201,7 +208,8 @@ impl Cluster {
     /// One object is gone.
     pub(crate) fn delete<T: Indexed>(&self, key: &T::Key) {
         self.change::<T>(|view| {
-            T::map_mut(view).remove(key);
+            let before = T::map_mut(view).remove(key);
+            T::note(view, before.as_deref(), None);
         });
     }
 
@@ -210,6 +218,7 @@ impl Cluster {
         let map = packed(objects);
         self.change::<T>(|view| {
             *T::map_mut(view) = map;
+            T::note_all(view);
             T::mark_listed(&mut view.listed);
         });
     }

@@ -5,7 +5,7 @@ use crate::clock::UnixMillis;
 use crate::cluster::{Container, ContainerState, Labels, Phase};
 use crate::usage::Uid;
 
-fn pod(namespace: &str, name: &str, uid: &str, states: &[ContainerState]) -> Pod {
+pub(super) fn pod(namespace: &str, name: &str, uid: &str, states: &[ContainerState]) -> Pod {
     Pod {
         key: PodKey::new(namespace, name),
         uid: Uid::parse(uid),
@@ -122,9 +122,10 @@ fn a_reader_goes_on_after_where_it_stopped() {
     let cluster =
         Cluster::with(vec![], vec![pod("a", "x", "1", &[]), pod("a", "y", "2", &[]), pod("b", "a", "3", &[])]);
     let view = cluster.view();
-    let after = |key: Option<&PodKey>| view.pods_after(key).map(|pod| pod.key.to_string()).collect::<Vec<_>>();
-    assert_eq!(after(None), ["a/x", "a/y", "b/a"]);
-    assert_eq!(after(Some(&PodKey::new("a", "x"))), ["a/y", "b/a"]);
-    assert_eq!(after(Some(&PodKey::new("a", "xx"))), ["a/y", "b/a"], "the row itself may be gone");
-    assert_eq!(after(Some(&PodKey::new("c", ""))), [""; 0]);
+    let from = |start: Bound<PodKey>| view.pods_from(start).map(|pod| pod.key.to_string()).collect::<Vec<_>>();
+    assert_eq!(from(Bound::Unbounded), ["a/x", "a/y", "b/a"]);
+    assert_eq!(from(Bound::Excluded(PodKey::new("a", "x"))), ["a/y", "b/a"]);
+    assert_eq!(from(Bound::Included(PodKey::new("a", "y"))), ["a/y", "b/a"]);
+    assert_eq!(from(Bound::Excluded(PodKey::new("a", "xx"))), ["a/y", "b/a"], "the row itself may be gone");
+    assert_eq!(from(Bound::Excluded(PodKey::new("c", ""))), [""; 0]);
 }

@@ -185,7 +185,7 @@ async fn nothing_is_scraped_before_all_pods_are_known() {
     let kubelet = kubelet(an_hour_ago(), true).await;
     let world = scrape(&kubelet, &kubelet.settings(), Arc::default());
     world.cluster.replace(vec![Arc::new(node("n", &["127.0.0.1"]))]);
-    tokio::time::sleep(LOOK_INTERVAL * 3).await;
+    tokio::time::sleep(START_LOOK_INTERVAL * 3).await;
     assert_eq!(kubelet.requests_for("/"), 0);
     world.cluster.replace::<Pod>(vec![Arc::new(pod("n", UnixMillis(0)))]);
     until("usage", || world.usage().is_some()).await;

@@ -93,9 +93,12 @@ impl World {
         (0..slots).zip((0..kinds).cycle())
     }
 
-    /// The pod in a slot at a time; `None` before the first one is made.
+    /// The pod in a slot at a time; `None` before the first one is made, and where it runs on other nodes.
     pub(super) fn pod_in_slot(&self, node: u32, slot: u32, kind: usize, at: UnixMillis) -> Option<SimPod> {
         let workload = self.scenario.workloads.get(kind)?;
+        if workload.nodes.is_some_and(|nodes| node >= nodes) {
+            return None;
+        }
         let seed = self.seed.part(1).part(u64::from(node)).part(u64::from(slot));
         let life = match workload.lifetime {
             Some(lifetime) => life_at(lifetime, seed, at),

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use tokio::runtime::Runtime;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use crate::app;
 use crate::shutdown::{self, Signals};
 use crate::sim::control_plane::Account;
 use crate::sim::demo::announcement::Announcement;
@@ -28,7 +28,7 @@ const MISCONFIGURED: u8 = 2;
 
 /// Runs a demo until it is stopped, its time is over, or the check is done.
 pub fn run(args: &DemoArgs) -> ExitCode {
-    let ended = match app::runtime() {
+    let ended = match Runtime::new() {
         Ok(runtime) => runtime.block_on(run_until_stopped(args)),
         Err(error) => Err(DemoError::Machine(error)),
     };

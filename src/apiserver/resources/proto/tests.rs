@@ -147,7 +147,7 @@ fn answers_of_the_plain_group_hold_no_field_of_our_own() {
             k8s_pb::metrics::pkg::apis::metrics::v1beta1::PodMetrics::decode(&*message.encode_to_vec()).unwrap();
         assert_eq!(plain.encoded_len(), message.encoded_len(), "{message:?}");
     }
-    for known in moment.view.nodes_after(None) {
+    for known in moment.view.nodes() {
         let Ok(answer) = moment.node(known) else { continue };
         let message = node(&metadata_of_node(known), "1", Dialect::Plain, &answer);
         let plain =

@@ -32,12 +32,9 @@ pub(super) struct Side {
 }
 
 impl Change {
-    /// What is told of it to a client who selects by `namespace` (empty for all) and `selection`:
-    /// objects come into his list and leave it by their labels too.
-    pub(super) fn as_seen(&self, namespace: &str, selection: &Selection) -> Option<(EventType, &Side)> {
-        if !namespace.is_empty() && *namespace != *self.key.namespace {
-            return None;
-        }
+    /// What is told of it to a client who selects by `selection`: objects come into his list and leave
+    /// it by their labels too.
+    pub(super) fn as_seen(&self, selection: &Selection) -> Option<(EventType, &Side)> {
         let selects = |side: &&Side| selection.selects(&self.key.namespace, &self.key.name, &side.labels);
         match (self.before.as_ref().filter(selects), self.after.as_ref().filter(selects)) {
             (None, Some(after)) => Some((EventType::Added, after)),
@@ -46,6 +43,17 @@ impl Change {
             (None, None) => None,
         }
     }
+}
+
+/// Those of `namespace`, or all where it is empty. They stand side by side in the order of lists.
+pub(super) fn of_namespace<'a>(changes: &'a [Change], namespace: &str) -> &'a [Change] {
+    if namespace.is_empty() {
+        return changes;
+    }
+    let begin = changes.partition_point(|change| *change.key.namespace < *namespace);
+    let rest = changes.get(begin..).unwrap_or_default();
+    let end = rest.partition_point(|change| *change.key.namespace == *namespace);
+    rest.get(..end).unwrap_or_default()
 }
 
 /// Every change by the step from one moment to the next, in the order of lists.
@@ -80,7 +88,7 @@ fn change<R: Watched>(from: &Moment, to: &Moment, encoder: &Encoder, key: PodKey
     let gone = to.tag.served(to.step);
     let before = before.map(|seen| seen.side(encoder, gone, !same_labels));
     let after = after.map(|seen| {
-        let revision = R::revision(to, seen.subject);
+        let revision = R::revision(seen.subject, &seen.answer);
         let is_of_this_step = revision > from.revision;
         let version = if is_of_this_step { to.tag.served(revision) } else { gone };
         seen.side(encoder, version, true)

@@ -17,6 +17,7 @@ use crate::apiserver::resources::encoder::{Encoder, Told};
 use crate::apiserver::resources::join::Moment;
 use crate::apiserver::resources::stream::CHUNK_BYTES;
 use crate::apiserver::resources::walk::{Range, Walk};
+use crate::apiserver::resources::watch::changes::of_namespace;
 use crate::apiserver::resources::watch::frame::{EventType, Frames};
 use crate::apiserver::resources::watch::{Watched, Watches};
 use crate::apiserver::status::Status;
@@ -122,20 +123,15 @@ impl<R: Watched> Watcher<R> {
 
     /// Everything there is, and a bookmark behind it for those who asked.
     async fn tell_all(&mut self, moment: Arc<Moment>) -> Result<(), End> {
-        let mut walk = Walk::new(Range {
-            moment: Arc::clone(&moment),
-            dialect: self.encoder.dialect,
-            selection: self.selection.clone(),
-            namespace: Arc::clone(&self.namespace),
-            after: None,
-            until: None,
-        });
+        let (selection, namespace) = (self.selection.clone(), Arc::clone(&self.namespace));
+        let range = Range::of::<R>(Arc::clone(&moment), self.encoder.dialect, selection, namespace, None);
+        let mut walk = Walk::new(range);
         let mut more = true;
         while more {
             let Self { encoder, frames, out, .. } = self;
             more = walk.turn::<R>(|subject, answer| {
                 let Ok(answer) = answer else { return };
-                let resource_version = moment.tag.served(R::revision(&moment, subject));
+                let resource_version = moment.tag.served(R::revision(subject, &answer));
                 let told = Told::<R> { moment: &moment, subject, answer: &answer, resource_version };
                 frames.put(out, EventType::Added, &encoder.event(&told), resource_version);
             });
@@ -171,8 +167,9 @@ impl<R: Watched> Watcher<R> {
         let from = self.moments.at(position).ok_or(End::Behind)?;
         let changes = self.watches.changes::<R>(&from, next, &self.encoder).await;
         drop(from);
-        for change in changes.get().into_iter().flatten() {
-            if let Some((event, side)) = change.as_seen(&self.namespace, &self.selection) {
+        let changes = changes.get().map(Vec::as_slice).unwrap_or_default();
+        for change in of_namespace(changes, &self.namespace) {
+            if let Some((event, side)) = change.as_seen(&self.selection) {
                 self.frames.put(&mut self.out, event, &side.object, side.resource_version);
                 self.flush_if_full().await?;
             }
