@@ -145,9 +145,8 @@ impl App {
         });
         let rooms = rooms.context("the registry was not filled")??;
         let Memory { cluster, moments, .. } = memory;
-        let readiness = Readiness::default();
+        let (readiness, closing) = (Readiness::default(), CancellationToken::new());
         let heartbeat = Heartbeat::new(clock.clone());
-        let closing = CancellationToken::new();
         let api = Api {
             moments: Arc::clone(&moments),
             clock: clock.clone(),
