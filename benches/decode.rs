@@ -15,6 +15,7 @@ const REAL: [(&str, &[u8]); 2] = [
     ("a real kubelet, 9 containers", include_bytes!("../tests/data/kubelet/resource-1.txt")),
     ("a real kubelet, 9 containers, later", include_bytes!("../tests/data/kubelet/resource-2.txt")),
 ];
+const REAL_PROTOBUF: &[u8] = include_bytes!("../tests/data/kubelet/resource.delimited.pb");
 const SUMMARY: &[u8] = include_bytes!("../tests/data/kubelet/summary-cpu-memory-1.json");
 
 criterion_group!(benches, decode);
@@ -33,6 +34,10 @@ fn decode(criterion: &mut Criterion) {
         group.throughput(Throughput::Bytes(body.len() as u64));
         group.bench_function(name, |bencher| bencher.iter(|| drop(black_box(kubelet::read(black_box(body))))));
     }
+    group.throughput(Throughput::Bytes(REAL_PROTOBUF.len() as u64));
+    group.bench_function("a real kubelet, 9 containers, protobuf", |bencher| {
+        bencher.iter(|| drop(black_box(kubelet::read_delimited(black_box(REAL_PROTOBUF)))));
+    });
     group.throughput(Throughput::Bytes(SUMMARY.len() as u64));
     group.bench_function("a summary, 9 containers", |bencher| {
         bencher.iter(|| drop(black_box(summary::read(black_box(SUMMARY)))));

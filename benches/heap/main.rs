@@ -34,6 +34,9 @@ use crate::server::Shape;
 /// Followed by one shape, such as `1000x30x2`: nothing else is measured, nothing judged. For a profiler.
 const ONLY: &str = "--only";
 
+/// Of each shape.
+const MEASUREMENTS: u32 = 3;
+
 fn main() -> Result<ExitCode, String> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     rlimit::increase_nofile_limit(u64::MAX).map_err(|error| error.to_string())?;
@@ -48,7 +51,7 @@ fn main() -> Result<ExitCode, String> {
         println!("{:.0} bytes", server::heap_bytes(shape.parse()?)?);
         return Ok(ExitCode::SUCCESS);
     }
-    let bytes = |nodes, pods, containers| server::heap_bytes(Shape { nodes, pods, containers });
+    let bytes = |nodes, pods, containers| least_bytes(Shape { nodes, pods, containers });
     // What is made once in a process is made here, and not taken for a cost of the next shape.
     let one = bytes(1, 1, 1)?;
     let few = bytes(50, 20, 1)?;
@@ -71,4 +74,14 @@ fn main() -> Result<ExitCode, String> {
         ("client's idle connection, HTTP/2", connection),
     ];
     Ok(bars::judge(&measured))
+}
+
+/// The least of some measurements. On a busy machine bytes come in other pieces, and buffers that were
+/// needed for them are held until they are used again: noise that only adds.
+fn least_bytes(shape: Shape) -> Result<f64, String> {
+    let mut least = f64::INFINITY;
+    for _ in 0..MEASUREMENTS {
+        least = least.min(server::heap_bytes(shape)?);
+    }
+    Ok(least)
 }

@@ -32,6 +32,7 @@ const TOLERANCE_PERCENT: u64 = 5;
 const ROUNDS: [usize; 2] = [20, 120];
 const COUNTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions/counts.txt");
 const REAL_BODY: &[u8] = include_bytes!("../../tests/data/kubelet/resource-1.txt");
+const REAL_PROTOBUF: &[u8] = include_bytes!("../../tests/data/kubelet/resource.delimited.pb");
 
 /// What is counted.
 struct Part {
@@ -40,9 +41,10 @@ struct Part {
     rounds: fn(usize),
 }
 
-const PARTS: [Part; 9] = [
+const PARTS: [Part; 10] = [
     Part { name: "decode: 30 pods of 2 containers", rounds: decode_usual },
     Part { name: "decode: a real kubelet, 9 containers", rounds: decode_real },
+    Part { name: "decode: a real kubelet, 9 containers, protobuf", rounds: decode_protobuf },
     Part { name: "record: 30 pods of 2 containers, 1,000 nodes known", rounds: record },
     Part { name: "scrape: decode and record of these", rounds: scrape },
     Part { name: "list: 300 pods of 2 containers, JSON", rounds: list_json },
@@ -122,6 +124,10 @@ fn decode_usual(rounds: usize) {
 
 fn decode_real(rounds: usize) {
     (0..rounds).for_each(|_| drop(black_box(kubelet::read(black_box(REAL_BODY)))));
+}
+
+fn decode_protobuf(rounds: usize) {
+    (0..rounds).for_each(|_| drop(black_box(kubelet::read_delimited(black_box(REAL_PROTOBUF)))));
 }
 
 fn record(rounds: usize) {
