@@ -44,7 +44,8 @@ impl Run {
             println!("{}", std::fs::read_to_string(&log).unwrap_or_default());
         }
         let (client, first_usage) = client?;
-        println!("resident at that moment: {}", mebibytes(usage_of::resident_bytes(id)?));
+        let (resident, peak) = (usage_of::resident_bytes(id)?, usage_of::peak_resident_bytes(id)?);
+        println!("resident at that moment: {}, most so far: {}", mebibytes(resident), mebibytes(peak));
         let door = Door::of(simulation, port).await?;
         Ok(Self { program, server, client, door, pods, first_usage })
     }
