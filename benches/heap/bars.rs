@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 /// What was measured when it was last lowered, in bytes.
 const KEPT: [(&str, f64); 7] = [
-    ("node, its idle connection and what it needs to go on included", 10_800.0),
+    ("node, its idle connection and what it needs to go on included", 11_000.0),
     ("node, in the store alone", 420.0),
-    ("pod", 310.0),
+    ("pod", 325.0),
     ("pod, in the store alone", 64.0),
     ("container", 115.0),
     ("container, in the store alone", 80.0),

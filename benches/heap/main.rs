@@ -55,12 +55,12 @@ fn main() -> Result<ExitCode, String> {
     // What is made once in a process is made here, and not taken for a cost of the next shape.
     let one = bytes(1, 1, 1)?;
     let few = bytes(50, 20, 1)?;
-    let more_nodes = bytes(250, 20, 1)?;
-    let more_pods = bytes(50, 100, 1)?;
-    let more_containers = bytes(50, 100, 3)?;
-    let container = (more_containers - more_pods) / (50.0 * 100.0 * 2.0);
-    let pod = (more_pods - few) / (50.0 * 80.0) - container;
-    let node = (more_nodes - few) / 200.0 - 20.0 * (pod + container);
+    let more_nodes = bytes(450, 20, 1)?;
+    let more_pods = bytes(50, 260, 1)?;
+    let more_containers = bytes(50, 260, 3)?;
+    let container = (more_containers - more_pods) / (50.0 * 260.0 * 2.0);
+    let pod = (more_pods - few) / (50.0 * 240.0) - container;
+    let node = (more_nodes - few) / 400.0 - 20.0 * (pod + container);
     println!("the server with one pod: {:.0} kB", one / 1000.0);
     let store = store::costs();
     let connection = server::connection_bytes()?;
@@ -76,8 +76,9 @@ fn main() -> Result<ExitCode, String> {
     Ok(bars::judge(&measured))
 }
 
-/// The least of some measurements. On a busy machine bytes come in other pieces, and buffers that were
-/// needed for them are held until they are used again: noise that only adds.
+/// The least of some measurements. By the pieces that bytes come in, buffers of connections stay larger
+/// or smaller until they are used again: about 150 kB of a process, which only adds. The shapes differ by
+/// so much that what is left of it is well within the tolerance.
 fn least_bytes(shape: Shape) -> Result<f64, String> {
     let mut least = f64::INFINITY;
     for _ in 0..MEASUREMENTS {
