@@ -98,6 +98,16 @@ impl Uid {
             _ => Self(fold(text)),
         }
     }
+
+    /// For another process.
+    pub const fn to_bytes(self) -> [u8; 16] {
+        self.0.to_be_bytes()
+    }
+
+    /// What another process told.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(u128::from_be_bytes(bytes))
+    }
 }
 
 /// As the API server writes a UUID.

@@ -21,4 +21,4 @@ pub use batch::{Batch, Reading, RejectReason, Rejected, Row};
 pub use ids::{ContainerName, NodeName, PodKey, Uid};
 pub use outcome::{Failure, Outcome, Scrape};
 pub use quantity::{Bytes, Nanocores, QuantityError};
-pub use run::{Recorded, Run, Sample, Source, Usage};
+pub use run::{Base, Recorded, Run, RunParts, Sample, Source, Usage};

@@ -55,13 +55,32 @@ pub struct Run {
 
 /// What the CPU rate is measured from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Base {
+pub enum Base {
     /// Nothing yet: the first sample came alone.
     None,
     /// The kubelet told its own current rate.
-    Kubelet { nanocores: u64 },
+    Kubelet {
+        /// The rate.
+        nanocores: u64,
+    },
     /// An earlier point of the same run.
-    Point { time: UnixMillis, cpu_ns: u64 },
+    Point {
+        /// When it was read.
+        time: UnixMillis,
+        /// CPU time consumed by then.
+        cpu_ns: u64,
+    },
+}
+
+/// All that a run consists of, to be told to another process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunParts {
+    /// When it began, if the kubelet told.
+    pub start: Option<UnixMillis>,
+    /// What its rate is measured from.
+    pub base: Base,
+    /// The last sample.
+    pub last: Sample,
 }
 
 /// What a run made of a sample.
@@ -110,6 +129,22 @@ impl Run {
             _ => Base::None,
         };
         Self { start, base, last: first }
+    }
+
+    /// The run that another process told of; `None` if there can be no such run: time and counter
+    /// only grow.
+    pub fn from_parts(RunParts { start, base, last }: RunParts) -> Option<Self> {
+        let is_after_base = match base {
+            Base::Point { time, cpu_ns } => time <= last.time && cpu_ns <= last.cpu_ns,
+            Base::None | Base::Kubelet { .. } => true,
+        };
+        let is_after_start = start.is_none_or(|start| start <= last.time + START_JITTER);
+        (is_after_base && is_after_start).then_some(Self { start, base, last })
+    }
+
+    /// What it consists of.
+    pub const fn parts(&self) -> RunParts {
+        RunParts { start: self.start, base: self.base, last: self.last }
     }
 
     /// Takes the next sample of the same container.
