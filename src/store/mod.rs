@@ -7,10 +7,11 @@
 //!
 //! ```text
 //! scrape task ──record(node, batch, scrape)──▶ Store ──snapshot()──▶ readers
-//!                                               │  persistent map: node ─▶ Arc<NodeRecord>
+//! another replica ──adopt(node, handed)──────▶  │  persistent map: node ─▶ Arc<NodeRecord>
 //!                                               └─ a new revision per record
 //! ```
 
+mod adopt;
 mod merge;
 mod metrics;
 mod names;
@@ -20,6 +21,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
+pub use adopt::{Handed, HandedPod};
 pub use merge::{Merge, Merged, PodLookup};
 pub use metrics::register_metrics;
 pub use record::{ContainerRecord, NodeRecord, PodRecord};

@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 use crate::revision::Revisions;
+use crate::store::adopt::{self, Handed};
 use crate::store::merge::{self, Merge, Merged};
 use crate::store::names::Names;
 use crate::store::offer;
@@ -75,6 +76,16 @@ impl Store {
         if let Some(record) = snapshot.node(node).and_then(|record| offer::with_rates(record, summary)) {
             self.publish(node, record);
         }
+    }
+
+    /// Takes what another replica knows of a node. What is known here counts more: a node that has a
+    /// record keeps it. True if it was taken.
+    pub fn adopt(&self, node: &NodeName, handed: Handed) -> bool {
+        let is_new = self.snapshot().node(node).is_none();
+        if is_new {
+            self.publish(node, adopt::record(handed, &self.names));
+        }
+        is_new
     }
 
     /// Drops everything remembered of a node that left the cluster.
