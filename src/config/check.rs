@@ -35,6 +35,7 @@ fn read(args: &ServeArgs, variable: &impl Fn(&str) -> Option<String>, faults: &m
     let serving = args.serving.read(faults);
     let authentication = args.authentication.read(faults);
     let authorization = args.authorization.read(faults);
+    let pod = args.replicas.read(faults);
     let shutdown = args.shutdown.read(faults);
     let telemetry = args.telemetry.read(variable, faults);
     let export = args.file.read(variable, faults);
@@ -48,6 +49,7 @@ fn read(args: &ServeArgs, variable: &impl Fn(&str) -> Option<String>, faults: &m
         serving: serving?,
         authentication: authentication?,
         authorization: authorization?,
+        pod: pod?,
         shutdown: shutdown?,
         telemetry: telemetry?,
         export: export?,

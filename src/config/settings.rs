@@ -25,6 +25,8 @@ pub struct Settings {
     pub authentication: Authentication,
     /// May they.
     pub authorization: Authorization,
+    /// The pod we run in; `None` = unknown, and so are other replicas.
+    pub pod: Option<Pod>,
     /// How the process stops.
     pub shutdown: Shutdown,
     /// Logs and traces.
@@ -153,6 +155,15 @@ pub struct Authorization {
     pub allowed_ttl: Duration,
     /// How long a denial is believed.
     pub denied_ttl: Duration,
+}
+
+/// The pod we run in, as other replicas know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pod {
+    /// Its name.
+    pub name: String,
+    /// Its address.
+    pub address: IpAddr,
 }
 
 /// How the process stops.

@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    AuthenticationArgs, AuthorizationArgs, ClusterArgs, FileArgs, KubeletArgs, ServingArgs, ShutdownArgs, TelemetryArgs,
+    AuthenticationArgs, AuthorizationArgs, ClusterArgs, FileArgs, KubeletArgs, ReplicaArgs, ServingArgs, ShutdownArgs, TelemetryArgs,
 };
 
 const EXAMPLES: &str = "\
@@ -86,6 +86,9 @@ pub struct ServeArgs {
     /// May they.
     #[command(flatten)]
     pub authorization: AuthorizationArgs,
+    /// This replica among others.
+    #[command(flatten)]
+    pub replicas: ReplicaArgs,
     /// How the process stops.
     #[command(flatten)]
     pub shutdown: ShutdownArgs,
