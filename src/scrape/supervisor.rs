@@ -63,18 +63,24 @@ impl Scraper {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Scrapes until `stop`. `first_round` is released when every node known at the start has been
-    /// tried once, or after one resolution.
-    pub async fn run(self, heartbeat: Heartbeat, first_round: Latch, stop: CancellationToken) {
+    /// Scrapes until `stop`, from `filled` on: others may write to the store before. `first_round` is
+    /// released when every node known at the start has been tried once, or after one resolution.
+    pub async fn run(
+        self,
+        heartbeat: Heartbeat,
+        first_round: Latch,
+        filled: CancellationToken,
+        stop: CancellationToken,
+    ) {
         // Tasks are aborted when their set is dropped, which is here.
-        stop.run_until_cancelled(self.supervise(heartbeat, first_round)).await;
+        stop.run_until_cancelled(self.supervise(heartbeat, first_round, filled)).await;
     }
 
-    async fn supervise(self, heartbeat: Heartbeat, first_round: Latch) {
+    async fn supervise(self, heartbeat: Heartbeat, first_round: Latch, filled: CancellationToken) {
         let mut starts = self.shared.intake.cluster.subscribe_starts();
         let mut look = looks(START_LOOK_INTERVAL);
         // Before all pods are known, a scrape's containers would belong to nobody.
-        while !self.shared.intake.cluster.view().is_complete() {
+        while !(self.shared.intake.cluster.view().is_complete() && filled.is_cancelled()) {
             look.tick().await;
             heartbeat.beat();
         }

@@ -46,7 +46,9 @@ fn scrape(kubelet: &FakeKubelet, settings: &Scraping, cluster: Arc<Cluster>) -> 
     let heartbeat = Heartbeat::new(Clock::system());
     let world = World { cluster, store, readiness: Readiness::default(), heartbeat, stop: CancellationToken::new() };
     let latch = world.readiness.latch("first-round", "nodes are being asked");
-    tokio::spawn(scraper.run(world.heartbeat.clone(), latch, world.stop.clone()));
+    let filled = CancellationToken::new();
+    filled.cancel();
+    tokio::spawn(scraper.run(world.heartbeat.clone(), latch, filled, world.stop.clone()));
     world
 }
 
