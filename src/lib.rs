@@ -16,6 +16,7 @@
 //! | [`scrape`] | asking the kubelets, each in its own phase |
 //! | [`store`] | what we remember: latest usage per node, outcomes |
 //! | [`apiserver`] | the aggregated API: TLS, who asks, may they, what they get |
+//! | [`replicas`] | the other replicas of this server, and what they know when we begin |
 //! | [`telemetry`] | how we see ourselves: logs, traces, metrics registry |
 //! | [`export`] | passing usage on to other engines |
 //! | [`sim`] | a pretend cluster for the demo, tests and benches |
@@ -33,6 +34,7 @@ pub mod export;
 mod go_duration;
 pub mod promtext;
 pub mod readiness;
+pub mod replicas;
 pub mod revision;
 pub mod scrape;
 pub mod shutdown;

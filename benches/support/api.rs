@@ -180,6 +180,7 @@ fn app(moments: Moments, clock: Clock) -> Router {
         exposition: Arc::new(exposition),
         closing: CancellationToken::new(),
         groups: ApiGroups { own: Some("custom.example.com".to_owned()), metrics: true },
+        offer: None,
     };
     let limits = Limits { requests_in_flight: 400, request_timeout: Duration::from_mins(1) };
     let client = reviewer();

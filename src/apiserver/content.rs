@@ -17,6 +17,7 @@ use crate::apiserver::version;
 use crate::clock::Clock;
 use crate::config::ApiGroups;
 use crate::readiness::{Heartbeat, Readiness};
+use crate::replicas::Offer;
 use crate::telemetry::Exposition;
 
 /// What the API needs from the rest of the process.
@@ -36,6 +37,8 @@ pub struct Api {
     pub closing: CancellationToken,
     /// What is served.
     pub groups: ApiGroups,
+    /// What other replicas may take; `None` = they are none of our business.
+    pub offer: Option<Offer>,
 }
 
 /// The same, and the documents that do not change.

@@ -28,6 +28,7 @@ mod document;
 mod expirations;
 mod filters;
 mod groups;
+mod hand_over;
 mod health;
 mod list_options;
 mod metrics;

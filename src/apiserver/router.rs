@@ -17,6 +17,7 @@ use crate::apiserver::authz::Authorize;
 use crate::apiserver::content::{Api, Content};
 use crate::apiserver::filters::{self, Chain, Limits};
 use crate::apiserver::groups::{ApiVersion, Groups};
+use crate::apiserver::hand_over;
 use crate::apiserver::health::{self, Probe};
 use crate::apiserver::metrics::Metrics;
 use crate::apiserver::resources::{NodeScrapes, Nodes, Pods, collection, object};
@@ -45,6 +46,8 @@ pub fn router(
     routes
         .into_iter()
         .fold(Router::new(), |known, (path, method)| known.route(&path, method))
+        // In no index: it is there for other replicas alone.
+        .route(hand_over::PATH, get(hand_over::hand_over))
         .fallback(async || Status::path_not_found())
         .method_not_allowed_fallback(async || Status::method_not_allowed())
         .with_state(Arc::new(content))

@@ -5,6 +5,7 @@
 
 mod kubernetes;
 mod readings;
+mod replicas;
 mod tasks;
 mod workers;
 
@@ -20,9 +21,10 @@ use uuid::Uuid;
 
 use crate::apiserver::authn::{self, Authenticator, LiveTrust};
 use crate::apiserver::authz::{self, Authorizer};
-use crate::apiserver::certificates::{FileCertificates, OwnCertificates};
+use crate::apiserver::certificates::{FileCertificates, Introductions, OwnCertificates};
 use crate::apiserver::tls::{self, ServingCertificate};
 use crate::apiserver::{self, Api, Limits, Listener, ListenerMetrics, Moments, ReviewMetrics, Tag};
+use crate::app::replicas::Replicas;
 use crate::app::tasks::Tasks;
 use crate::app::workers::Workers;
 use crate::clock::Clock;
@@ -32,6 +34,7 @@ use crate::cluster::{self, Cluster};
 use crate::config::{self, Settings};
 use crate::export::Exporter;
 use crate::readiness::{Heartbeat, Readiness};
+use crate::replicas::{Metrics as ReplicaMetrics, Replica};
 use crate::revision::Revisions;
 use crate::scrape::{KubeletAccess, Scraper};
 use crate::store::Store;
@@ -57,6 +60,9 @@ pub struct App {
     node_selector: LabelSelector,
     scraper: Scraper,
     exporter: Option<Exporter>,
+    replica: Option<Replica>,
+    /// Cancelled when scrapes may write to the store.
+    filled: CancellationToken,
     trust: Trust,
     certificates: Certificates,
     door: Door,
@@ -96,6 +102,7 @@ struct Rooms {
     cluster: cluster::Metrics,
     scraper: Scraper,
     exporter: Option<Exporter>,
+    replicas: ReplicaMetrics,
 }
 
 /// The metrics of the rooms that the door is built from.
@@ -144,8 +151,10 @@ impl App {
             rooms = Some(Rooms::build(&settings, &memory, &config, &clock, registry));
         });
         let rooms = rooms.context("the registry was not filled")??;
-        let Memory { cluster, moments, .. } = memory;
         let (readiness, closing) = (Readiness::default(), CancellationToken::new());
+        let (port, signs) = (listener.local_addr()?.port(), (&clock, &readiness, &live));
+        let replicas = Replicas::of(&settings, port, &client, &memory, signs, rooms.replicas);
+        let Memory { cluster, moments, .. } = memory;
         let heartbeat = Heartbeat::new(clock.clone());
         let api = Api {
             moments: Arc::clone(&moments),
@@ -155,8 +164,9 @@ impl App {
             exposition: Arc::new(exposition),
             closing: closing.clone(),
             groups: settings.api_groups.clone(),
+            offer: replicas.offer,
         };
-        let certificates = Certificates::of(&settings, &client, &clock, &serving).await?;
+        let certificates = Certificates::of(&settings, &client, &clock, &serving, replicas.introductions).await?;
         let trust = Trust::of(&settings, &client, live).await?;
         Ok(Self {
             address: listener.local_addr()?,
@@ -165,6 +175,8 @@ impl App {
             shutdown: settings.shutdown,
             scraper: rooms.scraper,
             exporter: rooms.exporter,
+            replica: replicas.replica,
+            filled: replicas.filled,
             readiness,
             heartbeat,
             client,
@@ -205,7 +217,11 @@ impl App {
         let watch = cluster::watch::run(self.cluster, self.client, self.node_selector, nodes, pods, ending.clone());
         background.spawn("watch of nodes and pods", watch);
         background.spawn("watch of authentication settings", self.trust.follow(trust, ending.clone()));
-        background.spawn("scraper", self.scraper.run(self.heartbeat, first_round, ending.clone()));
+        let scraper = self.scraper.run(self.heartbeat, first_round, self.filled.clone(), ending.clone());
+        background.spawn("scraper", scraper);
+        if let Some(replica) = self.replica {
+            background.spawn("replica", replica.run(self.filled, stop.clone(), ending.clone()));
+        }
         background.spawn("kept moments", self.moments.run(ending.clone()));
         if let Some(exporter) = self.exporter {
             // Writing and compressing batches would hold up scrapes.
@@ -265,7 +281,9 @@ impl Rooms {
             Scraper::build(&settings.scraping, max_sample_age, access, cluster, store, clock.clone(), registry)?;
         let world = (Arc::clone(&memory.cluster), Arc::clone(&memory.store));
         let exporter = Exporter::build(&settings.export, max_sample_age, world, clock, registry);
-        Ok(Self { door, cluster: metrics, scraper, exporter: exporter.context("export, in the file of --config")? })
+        let replicas = ReplicaMetrics::register(registry);
+        let exporter = exporter.context("export, in the file of --config")?;
+        Ok(Self { door, cluster: metrics, scraper, exporter, replicas })
     }
 }
 
@@ -297,12 +315,17 @@ impl Certificates {
         client: &kube::Client,
         clock: &Clock,
         serving: &Arc<ServingCertificate>,
+        introductions: Option<Introductions>,
     ) -> anyhow::Result<Self> {
         let serving = Arc::clone(serving);
         if let Some((certificate, key)) = settings.serving.certificate.clone() {
             return Ok(Self::Files(FileCertificates::load(certificate, key, serving).await?));
         }
         let own = OwnCertificates::new(client.clone(), settings.service.clone(), clock.clone(), serving);
+        let own = match introductions {
+            Some(introductions) => own.introducing(introductions),
+            None => own,
+        };
         Ok(Self::Own(Box::new(own)))
     }
 

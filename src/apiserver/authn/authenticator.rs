@@ -28,6 +28,9 @@ pub trait Authenticate: Send + Sync {
 
     /// Whether `peer` is the verified front proxy, whose trace context may be believed.
     fn is_front_proxy(&self, peer: &Peer) -> bool;
+
+    /// Whether `peer` is another replica of this server, who is no user.
+    fn is_replica(&self, peer: &Peer) -> bool;
 }
 
 /// Tells who asks, as the cluster says.
@@ -162,6 +165,10 @@ impl Authenticate for Authenticator {
         let trust = self.trust.current();
         let proxies = trust.front_proxy.as_ref();
         proxies.is_some_and(|proxies| self.verified_proxy(proxies, trust.revision, peer).unwrap_or(false))
+    }
+
+    fn is_replica(&self, peer: &Peer) -> bool {
+        self.trust.replicas.vouches(peer, self.judge.now())
     }
 }
 

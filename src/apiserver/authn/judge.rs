@@ -50,6 +50,11 @@ impl Judge {
         Self { clock, kept: Cache::new(KEPT) }
     }
 
+    /// The time that certificates are judged at.
+    pub(super) fn now(&self) -> UnixMillis {
+        self.clock.now()
+    }
+
     /// The verdict of `authorities`, which are those of trust's `revision`, on the peer's chain;
     /// `None` when it offered none.
     pub(super) fn verdict(

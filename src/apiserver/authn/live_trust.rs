@@ -10,6 +10,7 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client};
 use tokio_util::sync::CancellationToken;
 
+use super::replicas::ReplicaTrust;
 use super::trust::Trust;
 use crate::readiness::Latch;
 use crate::telemetry::causes;
@@ -20,7 +21,11 @@ const NAME: &str = "extension-apiserver-authentication";
 /// Whom we believe now. Cheap to clone; the last good state stays while the API server is away and
 /// when the ConfigMap breaks or goes.
 #[derive(Clone, Debug, Default)]
-pub struct LiveTrust(Arc<ArcSwap<Trust>>);
+pub struct LiveTrust {
+    cluster: Arc<ArcSwap<Trust>>,
+    /// Other replicas of this server.
+    pub(super) replicas: ReplicaTrust,
+}
 
 impl LiveTrust {
     /// Follows the ConfigMap until `stop`; `latch` is released when the cluster has first answered,
@@ -42,16 +47,21 @@ impl LiveTrust {
 
     /// When the last authority of front proxies ends, in seconds since 1970.
     pub(in crate::apiserver) fn front_proxy_ending(&self) -> Option<i64> {
-        self.0.load().front_proxy.as_ref()?.authorities.ending()
+        self.cluster.load().front_proxy.as_ref()?.authorities.ending()
     }
 
     /// When the last authority of clients with certificates of their own ends.
     pub(in crate::apiserver) fn clients_ending(&self) -> Option<i64> {
-        self.0.load().clients.as_ref()?.ending()
+        self.cluster.load().clients.as_ref()?.ending()
+    }
+
+    /// Believes whom this authority, our own, vouches for to be another replica of this server.
+    pub(in crate::apiserver) fn believe_replicas(&self, authority_pem: &str) {
+        self.replicas.believe(authority_pem);
     }
 
     pub(super) fn current(&self) -> Arc<Trust> {
-        self.0.load_full()
+        self.cluster.load_full()
     }
 
     /// Believes `data` from now on, if it can be read.
@@ -59,13 +69,13 @@ impl LiveTrust {
         let empty = std::collections::BTreeMap::new();
         match Trust::read(map.data.as_ref().unwrap_or(&empty)) {
             Ok(mut trust) => {
-                trust.revision = self.0.load().revision + 1;
+                trust.revision = self.cluster.load().revision + 1;
                 tracing::info!(
                     clients = trust.clients.is_some(),
                     front_proxy = trust.front_proxy.is_some(),
                     "authentication settings read from {NAMESPACE}/{NAME}"
                 );
-                self.0.store(Arc::new(trust));
+                self.cluster.store(Arc::new(trust));
             }
             Err(error) => {
                 tracing::warn!(

@@ -143,13 +143,13 @@ impl Fault {
     }
 }
 
-fn common_name(name: &str) -> DistinguishedName {
+pub(super) fn common_name(name: &str) -> DistinguishedName {
     let mut distinguished_name = DistinguishedName::new();
     distinguished_name.push(DnType::CommonName, name);
     distinguished_name
 }
 
-fn set_validity(params: &mut CertificateParams, now: UnixMillis, days: i64) {
+pub(super) fn set_validity(params: &mut CertificateParams, now: UnixMillis, days: i64) {
     let today = jiff::Timestamp::from_millisecond(now.0).unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC).date();
     let day = |offset: i64| {
         let date = today.saturating_add(jiff::Span::new().days(offset));

@@ -3,7 +3,8 @@
 //! ```text
 //! files given:  files ──poll──▶ ServingCertificate
 //! none given:   Secret <service>-serving-cert ◀─made once, shared by all replicas─▶ ServingCertificate
-//!                  └─ its authority ──patch──▶ caBundle of every APIService that leads to our Service
+//!                  ├─ its authority ──patch──▶ caBundle of every APIService that leads to our Service
+//!                  └─ its key ──client certificate──▶ by which replicas know each other
 //! ```
 //!
 //! Own certificates mean verified TLS with no flag set and no other part installed. The authority's
@@ -16,9 +17,11 @@ mod error;
 mod files;
 mod material;
 mod own;
+mod replicas;
 mod secret;
 
 pub use error::CertificateError;
 pub use files::FileCertificates;
 pub use material::Unfit;
 pub use own::OwnCertificates;
+pub use replicas::Introductions;

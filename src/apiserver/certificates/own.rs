@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::CertificateError;
 use super::api_services::Bundles;
+use super::replicas::Introductions;
 use super::secret::SharedSecret;
 use crate::apiserver::tls::ServingCertificate;
 use crate::clock::Clock;
@@ -32,6 +33,7 @@ pub struct OwnCertificates {
     clock: Clock,
     serving: Arc<ServingCertificate>,
     certificate: String,
+    introductions: Option<Introductions>,
 }
 
 /// Why the APIServices are gone through anew.
@@ -49,7 +51,14 @@ impl OwnCertificates {
             clock,
             serving,
             certificate: String::new(),
+            introductions: None,
         }
+    }
+
+    /// Also makes replicas known to each other.
+    #[must_use]
+    pub fn introducing(self, introductions: Introductions) -> Self {
+        Self { introductions: Some(introductions), ..self }
     }
 
     /// Works until `stop`. `latch` is released as soon as there is a certificate to serve, and says
@@ -86,6 +95,9 @@ impl OwnCertificates {
     /// Serves what the replicas agree on; its authority.
     async fn settle(&mut self) -> Result<String, CertificateError> {
         let (material, pair) = self.secret.settle(self.clock.now()).await?;
+        if let Some(introductions) = &mut self.introductions {
+            introductions.follow(&material, self.clock.now());
+        }
         if material.certificate != self.certificate {
             self.serving.install(pair);
             self.serving.name_authority(&material.authority);

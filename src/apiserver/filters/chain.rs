@@ -10,7 +10,7 @@ use http::{HeaderValue, header};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use crate::apiserver::authn::{Authenticate, Via};
+use crate::apiserver::authn::{Authenticate, REPLICA, Via};
 use crate::apiserver::authz::{Authorize, Decision};
 use crate::apiserver::filters::access::{Access, Outcome};
 use crate::apiserver::filters::audit_id::AUDIT_ID;
@@ -18,6 +18,7 @@ use crate::apiserver::filters::gzip::{self, Gzip};
 use crate::apiserver::filters::in_flight::{Full, InFlight, InFlightLimits};
 use crate::apiserver::filters::{audit_id, panic, server_span, time_limit};
 use crate::apiserver::groups::Groups;
+use crate::apiserver::hand_over::{self, OtherReplica};
 use crate::apiserver::metrics::Metrics;
 use crate::apiserver::negotiate::accepted_by_status;
 use crate::apiserver::status::{self, Status};
@@ -125,6 +126,11 @@ impl Chain {
     ) -> Result<Response, Status> {
         let peer = request.extensions().get::<Peer>().cloned();
         let peer = peer.ok_or_else(|| Status::internal("the connection is unknown", None))?;
+        if info.path == hand_over::PATH && self.authenticator.is_replica(&peer) {
+            REPLICA.clone_into(&mut access.user);
+            request.extensions_mut().insert(OtherReplica);
+            return Ok(next.run(request).await);
+        }
         let admission = match admission {
             // Who holds a token would have to be asked for.
             Err(full) if request.headers().contains_key(header::AUTHORIZATION) => return Err(full.refusal()),

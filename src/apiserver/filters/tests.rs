@@ -56,6 +56,10 @@ impl Authenticate for Named {
         futures::future::ready(user).boxed()
     }
 
+    fn is_replica(&self, _: &Peer) -> bool {
+        false
+    }
+
     fn is_front_proxy(&self, peer: &Peer) -> bool {
         !peer.certificates.is_empty()
     }

@@ -44,6 +44,10 @@ impl Authenticate for Named {
         futures::future::ready(user).boxed()
     }
 
+    fn is_replica(&self, peer: &Peer) -> bool {
+        !peer.certificates.is_empty()
+    }
+
     fn is_front_proxy(&self, _peer: &Peer) -> bool {
         true
     }
@@ -112,6 +116,7 @@ impl Server {
             exposition: Arc::clone(&exposition),
             closing: closing.clone(),
             groups,
+            offer: None,
         };
         let limits = Limits { requests_in_flight, request_timeout: Duration::from_mins(1) };
         let router = router(api, Arc::new(Named), Arc::new(NotMallory), limits, metrics.unwrap());

@@ -1,0 +1,102 @@
+//! What makes replicas known to each other: the authority whose key they share.
+
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, Issuer, KeyPair, KeyUsagePurpose};
+use tokio::sync::watch;
+
+use super::material::{Material, common_name, set_validity};
+use crate::apiserver::authn::{LiveTrust, REPLICA};
+use crate::clock::UnixMillis;
+use crate::replicas::Credentials;
+
+/// A client certificate is made anew by each process, kept in its memory, and used in its first
+/// seconds; the rest is for clocks that differ.
+const DAYS: i64 = 1;
+
+/// Tells the replica in this process and the door about the authority.
+#[derive(Debug)]
+pub struct Introductions {
+    trust: LiveTrust,
+    credentials: watch::Sender<Option<Credentials>>,
+    authority: String,
+}
+
+impl Introductions {
+    /// Who is believed to be a replica is told to `trust`, by what we show that we are one to
+    /// `credentials`.
+    pub fn new(trust: LiveTrust, credentials: watch::Sender<Option<Credentials>>) -> Self {
+        Self { trust, credentials, authority: String::new() }
+    }
+
+    /// Follows the authority of `material`.
+    pub(super) fn follow(&mut self, material: &Material, now: UnixMillis) {
+        if material.authority == self.authority {
+            return;
+        }
+        self.authority.clone_from(&material.authority);
+        self.trust.believe_replicas(&material.authority);
+        match material.replica(now) {
+            Ok(credentials) => drop(self.credentials.send_replace(Some(credentials))),
+            Err(error) => tracing::warn!(%error, "no certificate to show to other replicas"),
+        }
+    }
+}
+
+impl Material {
+    /// A client certificate for another replica's port, good from the day before `now`.
+    fn replica(&self, now: UnixMillis) -> Result<Credentials, rcgen::Error> {
+        let issuer = Issuer::from_ca_cert_pem(&self.authority, KeyPair::from_pem(&self.authority_key)?)?;
+        let mut params = CertificateParams::new(Vec::new())?;
+        params.distinguished_name = common_name(REPLICA);
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        params.use_authority_key_identifier_extension = true;
+        set_validity(&mut params, now, DAYS);
+        let key = KeyPair::generate()?;
+        let certificate = params.signed_by(&key, &issuer)?;
+        Ok(Credentials { authority: self.authority.clone(), certificate: certificate.pem(), key: key.serialize_pem() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject as _;
+
+    use super::*;
+    use crate::apiserver::authn::{Authenticate as _, Authenticator};
+    use crate::apiserver::fixtures::{ApiServer, NOW, peer};
+    use crate::clock::Clock;
+    use crate::config;
+
+    fn material() -> Material {
+        Material::make(&["custom-api.custom-api.svc".to_owned()], NOW).unwrap()
+    }
+
+    fn authenticator(trust: LiveTrust) -> Authenticator {
+        let settings = config::Authentication { kubeconfig: None, token_ttl: Duration::from_secs(10) };
+        let metrics = crate::apiserver::authn::register_metrics(&mut crate::telemetry::Registry::default());
+        let client = ApiServer::hanging().client();
+        Authenticator::new(client, &settings, trust, Clock::manual(NOW).0, metrics).unwrap()
+    }
+
+    #[test]
+    fn replicas_that_share_a_secret_know_each_other_and_no_others() {
+        let (one, other) = (material(), material());
+        let trust = LiveTrust::default();
+        let (sender, credentials) = watch::channel(None);
+        let mut introductions = Introductions::new(trust.clone(), sender);
+        introductions.follow(&one, NOW);
+        let authenticator = authenticator(trust);
+        let shown = |certificate: &str| peer(1, &[CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()]);
+        let own = credentials.borrow().clone().unwrap();
+        assert!(authenticator.is_replica(&shown(&own.certificate)));
+        assert!(authenticator.is_replica(&shown(&one.replica(NOW).unwrap().certificate)), "of another process");
+        assert!(!authenticator.is_replica(&shown(&other.replica(NOW).unwrap().certificate)));
+        assert!(!authenticator.is_replica(&shown(&one.certificate)), "a serving certificate is no client's");
+        introductions.follow(&other, NOW);
+        assert!(!authenticator.is_replica(&shown(&own.certificate)));
+        assert!(authenticator.is_replica(&shown(&credentials.borrow().clone().unwrap().certificate)));
+    }
+}

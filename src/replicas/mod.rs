@@ -1,0 +1,41 @@
+//! The other replicas of this server: who they are, and what they know when we begin.
+//!
+//! Each replica shows itself by a Lease of its own and sees the others by theirs. A replica that
+//! starts takes the latest samples of all nodes from one that is ready, before it turns ready
+//! itself; its first own scrape goes on from there. So an update leaves no hole, and needs no
+//! second sample. Nobody leads, nothing is agreed upon: without rights, without others, or with
+//! others of another kind, a replica begins empty, as the first one did.
+//!
+//! ```text
+//! Lease of mine ◀─renewed── presence ──list──▶ sightings: who is there, by changes seen, never by
+//!                                                 │        comparing clocks
+//!                                                 ▼ ready ones
+//! store ◀──adopt── hand-over ◀──frames── HTTPS, both sides with certificates of our own authority
+//!                                  ▲
+//! store ──snapshot──▶ offer ───────┘ at another replica
+//! ```
+//!
+//! What another replica says is outside input: bounded, checked part by part, and never more than
+//! what the cluster is known to hold. The room scrapes nothing, and judges no certificate that is
+//! shown to us: that is the door's.
+
+mod credentials;
+mod error;
+mod fetch;
+mod frames;
+mod hand_over;
+mod lease;
+mod message;
+mod metrics;
+mod offer;
+mod presence;
+mod replica;
+mod sightings;
+
+pub use credentials::Credentials;
+pub use error::Refusal;
+pub(crate) use fetch::PATH;
+pub use message::MEDIA_TYPE;
+pub use metrics::Metrics;
+pub use offer::Offer;
+pub use replica::{Memory, Replica};

@@ -1,0 +1,140 @@
+//! One replica among others, from its start to its end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::credentials::Credentials;
+use super::hand_over::HandOver;
+use super::lease::{Presence, State};
+use super::metrics::Metrics;
+use super::presence::Leases;
+use crate::clock::Clock;
+use crate::cluster::Cluster;
+use crate::config::{Pod, Service};
+use crate::readiness::Readiness;
+use crate::store::Store;
+
+/// From the moment that the cluster is known: a start without others takes no longer than this.
+const HAND_OVER: Duration = Duration::from_secs(5);
+/// How soon the end of the first list is noticed.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+/// While we start, others learn within this time that we are ready.
+const START_BEAT: Duration = Duration::from_secs(1);
+/// Renewals are no rarer, so that who dies is missed within a quarter of a minute, and no more frequent.
+const BEAT: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(5);
+/// Renewals that may fail in a row before the others take us for gone.
+const MISSED_BEATS: u32 = 3;
+/// Where we have no rights that does not change soon.
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+/// From a second to beyond the longest pause.
+const MOST_DOUBLINGS: u32 = 6;
+/// The end waits no longer for the API server; a leftover Lease is collected by the others.
+const LEAVE: Duration = Duration::from_secs(2);
+
+/// What samples are taken for, and where they are kept.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    /// What exists.
+    pub cluster: Arc<Cluster>,
+    /// What was measured.
+    pub store: Arc<Store>,
+}
+
+/// This replica, built but not running.
+pub struct Replica {
+    own: Presence,
+    service: Service,
+    memory: Memory,
+    leases: Leases,
+    hand_over: HandOver,
+    readiness: Readiness,
+    credentials: watch::Receiver<Option<Credentials>>,
+    beat: Duration,
+}
+
+impl Replica {
+    /// The replica in `pod` behind `service`, which answers at `port`. `credentials` come as soon as
+    /// there is a certificate.
+    pub fn new(
+        pod: &Pod,
+        port: u16,
+        (service, client): (Service, Client),
+        (memory, clock, readiness): (Memory, Clock, Readiness),
+        credentials: watch::Receiver<Option<Credentials>>,
+        (resolution, max_sample_age): (Duration, Duration),
+        metrics: Metrics,
+    ) -> Self {
+        let beat = (resolution / MISSED_BEATS).clamp(*BEAT.start(), *BEAT.end());
+        let own = Presence {
+            name: pod.name.clone(),
+            address: SocketAddr::new(pod.address, port),
+            state: State::Starting,
+            lasts: beat * MISSED_BEATS,
+        };
+        let leases = Leases::new(client, &service, clock.clone(), metrics.clone());
+        let hand_over = HandOver::new(memory.clone(), clock, max_sample_age, metrics);
+        Self { own, service, memory, leases, hand_over, readiness, credentials, beat }
+    }
+
+    /// Takes samples from a replica that is ready, cancels `filled` when that is over, and is seen by
+    /// the others until `ending`; from `stop` on as one that leaves.
+    pub async fn run(mut self, filled: CancellationToken, stop: CancellationToken, ending: CancellationToken) {
+        // Whatever happens here: the scrapes begin.
+        let filled = filled.drop_guard();
+        if ending.run_until_cancelled(self.begin()).await.is_some() {
+            drop(filled);
+            ending.run_until_cancelled(self.keep(&stop)).await;
+        }
+        let left = tokio::time::timeout(LEAVE, self.leases.leave(&self.own.name)).await;
+        if left.is_err() {
+            tracing::debug!("our Lease is left behind: the API server does not answer");
+        }
+    }
+
+    async fn begin(&mut self) {
+        let mut looks = tokio::time::interval(LOOK_INTERVAL);
+        // Before that nobody knows which samples are of any use.
+        while !self.memory.cluster.view().is_complete() {
+            looks.tick().await;
+        }
+        let deadline = Instant::now() + HAND_OVER;
+        let others = tokio::time::timeout_at(deadline, self.leases.look(&self.own.name)).await;
+        let others = if others == Ok(true) { self.leases.ready() } else { Vec::new() };
+        let received = tokio::time::timeout_at(deadline, self.credentials.wait_for(Option::is_some)).await;
+        let credentials = received.ok().and_then(Result::ok).and_then(|credentials| credentials.clone());
+        match credentials {
+            Some(credentials) => {
+                self.hand_over.take(&others, &credentials, &self.service.dns_name(), deadline).await;
+            }
+            None => tracing::warn!("no hand-over: there is no certificate to show to other replicas"),
+        }
+    }
+
+    async fn keep(&mut self, stop: &CancellationToken) {
+        let mut failures = 0;
+        loop {
+            self.own.state = match (stop.is_cancelled(), self.readiness.is_ready()) {
+                (true, _) => State::Stopping,
+                (false, true) => State::Ready,
+                (false, false) => State::Starting,
+            };
+            failures = if self.leases.beat(&self.own).await { 0 } else { failures + 1 };
+            let pause = match self.own.state {
+                State::Starting => START_BEAT.min(self.beat),
+                State::Ready | State::Stopping => self.beat,
+            };
+            let pause = pause.saturating_mul(1 << failures.min(MOST_DOUBLINGS)).min(LONGEST_PAUSE);
+            let is_told = self.own.state == State::Stopping;
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled(), if !is_told => {}
+            }
+        }
+    }
+}
