@@ -112,6 +112,8 @@ fn the_server_has_the_rights_it_uses_and_no_more() {
             {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["custom-api-serving-cert"],
              "verbs": ["get", "update"]},
             {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]},
+            {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"],
+             "verbs": ["create", "delete", "list", "patch"]},
         ])
     );
     assert_eq!(
@@ -189,6 +191,30 @@ fn two_replicas_take_turns() {
     ] {
         assert_eq!(selector[component], labels[component]);
     }
+}
+
+#[test]
+fn each_replica_is_told_who_it_is_by_the_names_of_the_flags() {
+    use clap::CommandFactory;
+    let deployment = object(BASE, "Deployment", "custom-api-server");
+    let variables = deployment["spec"]["template"]["spec"]["containers"][0]["env"].as_array().unwrap().clone();
+    let command = kube_vitals::config::ServeArgs::command();
+    for (flag, field) in [("pod-name", "metadata.name"), ("pod-ip", "status.podIP")] {
+        let flag = command.get_arguments().find(|arg| arg.get_long() == Some(flag)).unwrap();
+        let name = flag.get_env().unwrap().to_str().unwrap();
+        let variable = variables.iter().find(|variable| variable["name"] == name).unwrap();
+        assert_eq!(variable["valueFrom"]["fieldRef"]["fieldPath"], field);
+    }
+}
+
+#[test]
+fn replicas_stand_apart_where_there_is_room() {
+    let deployment = object(BASE, "Deployment", "custom-api-server");
+    let spread = &deployment["spec"]["template"]["spec"]["topologySpreadConstraints"][0];
+    assert_eq!((&spread["maxSkew"], &spread["topologyKey"]), (&json!(1), &json!("kubernetes.io/hostname")));
+    // One node must do: an edge cluster has no more.
+    assert_eq!(spread["whenUnsatisfiable"], "ScheduleAnyway");
+    assert_eq!(spread["labelSelector"], deployment["spec"]["selector"]);
 }
 
 #[test]
