@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use bytes::Bytes;
 use http::{Method, Request, StatusCode};
+use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 
 /// A client with one user's credentials.
@@ -12,9 +14,20 @@ pub(crate) struct Api(kube::Client);
 impl Api {
     /// The user of a kubeconfig.
     pub(crate) async fn of(kubeconfig: &Path) -> Result<Self, String> {
+        Self::with(kubeconfig, |_| ()).await
+    }
+
+    /// The same, for a client that asks once and tells what came of it.
+    pub(crate) async fn without_retries(kubeconfig: &Path) -> Result<Self, String> {
+        Self::with(kubeconfig, |config| config.default_retry = false).await
+    }
+
+    async fn with(kubeconfig: &Path, change: impl FnOnce(&mut kube::Config)) -> Result<Self, String> {
         let file = kube::config::Kubeconfig::read_from(kubeconfig).map_err(|error| error.to_string())?;
         let options = kube::config::KubeConfigOptions::default();
-        let config = kube::Config::from_custom_kubeconfig(file, &options).await.map_err(|error| error.to_string())?;
+        let mut config =
+            kube::Config::from_custom_kubeconfig(file, &options).await.map_err(|error| error.to_string())?;
+        change(&mut config);
         kube::Client::try_from(config).map(Self).map_err(|error| error.to_string())
     }
 
@@ -22,6 +35,15 @@ impl Api {
     pub(crate) async fn json(&self, path: &str) -> Result<Value, String> {
         let request = Request::get(path).body(Vec::new()).map_err(|error| error.to_string())?;
         self.0.request(request).await.map_err(|error| format!("GET {path}: {error}"))
+    }
+
+    /// Whatever a GET is answered, once its last byte is there; an error when there is no whole answer.
+    pub(crate) async fn answer(&self, path: &str) -> Result<(StatusCode, Bytes), String> {
+        let request = Request::get(path).body(kube::client::Body::empty()).map_err(|error| error.to_string())?;
+        let answer = self.0.send(request).await.map_err(|error| format!("no answer: {error:?}"))?;
+        let status = answer.status();
+        let body = answer.into_body().collect().await.map_err(|error| format!("cut off: {error:?}"))?;
+        Ok((status, body.to_bytes()))
     }
 
     /// Creates an object.

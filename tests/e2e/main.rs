@@ -26,6 +26,8 @@ mod kubectl_top;
 mod numbers;
 mod python_clients;
 mod replicas;
+mod replicas_change;
+mod replicas_load;
 mod traces;
 mod world;
 
@@ -123,6 +125,8 @@ fn trials(shared: Option<&Arc<Shared>>) -> Vec<Trial> {
             controllers::the_autoscaler_scales_up_and_down_on_our_cpu,
             disruption::discovery_and_lists_stay_up_over_a_rolling_restart,
             go_clients::informers_stay_in_sync,
+            replicas_change::a_rolling_update_under_load_fails_no_request,
+            replicas_change::a_killed_replica_costs_only_what_it_was_asked,
             disruption::namespaces_wait_for_us_while_we_are_away,
         ]
     )

@@ -2,7 +2,7 @@
 //! started as a rolling update does it.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 use tokio::task::block_in_place;
@@ -11,28 +11,30 @@ use crate::environment::eventually;
 use crate::support::server::{Server, free_port};
 use crate::support::service::Service;
 
-/// As many as `deploy/` asks for.
-pub(crate) const REPLICAS: usize = 2;
+/// As many as `deploy/` has at once: two, and in an update a third before the first of them goes.
+pub(crate) const SLOTS: usize = 3;
 /// What `deploy/` leaves for the endpoints to follow, shortened.
 const SHUTDOWN_DELAY: &str = "1s";
 /// From SIGTERM until an endpoint is gone: less than the delay, as it should be in a cluster.
 const ENDPOINT_LAG: Duration = Duration::from_millis(500);
+/// From SIGKILL until the endpoint is gone: a kubelet looks at its containers every second.
+const KILL_LAG: Duration = Duration::from_secs(1);
 /// A start and a stop take a second or two.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// The replicas and the Service in front of them. One runs, unless a test asks for more or less.
 pub(crate) struct Replicas {
     service: Service,
-    ports: [u16; REPLICAS],
+    ports: [u16; SLOTS],
     arguments: Vec<String>,
     folder: PathBuf,
-    running: Mutex<[Option<Server>; REPLICAS]>,
+    running: Mutex<[Option<Server>; SLOTS]>,
 }
 
 impl Replicas {
     /// None yet; they will be started with `arguments`.
     pub(crate) fn new(service: Service, arguments: Vec<String>, folder: &Path) -> Result<Self, String> {
-        let ports = [free_port()?, free_port()?];
+        let ports = [free_port()?, free_port()?, free_port()?];
         Ok(Self { service, ports, arguments, folder: folder.to_owned(), running: Mutex::default() })
     }
 
@@ -52,7 +54,8 @@ impl Replicas {
         let mut running = self.running.lock().await;
         let port = self.ports[index];
         let mut arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
-        arguments.extend(["--shutdown-delay-duration", SHUTDOWN_DELAY]);
+        let pod = format!("custom-api-server-{index}");
+        arguments.extend(["--shutdown-delay-duration", SHUTDOWN_DELAY, "--pod-name", &pod, "--pod-ip", "127.0.0.1"]);
         // Spans leave the process at once, so that the suite need not wait for a full batch.
         let batches = [("OTEL_BSP_SCHEDULE_DELAY", "200")];
         let started = block_in_place(|| Server::start(port, &arguments, &batches, &self.log(index)));
@@ -74,12 +77,29 @@ impl Replicas {
         if status.success() { Ok(()) } else { Err(format!("{status}: {}", self.logs())) }
     }
 
-    /// What those that were started last have logged.
-    pub(crate) fn logs(&self) -> String {
-        (0..REPLICAS).filter_map(|index| std::fs::read_to_string(self.log(index)).ok()).collect()
+    /// Ends a replica without a warning, as the kernel does for want of memory. Returns when it was
+    /// dead and when its endpoint was gone.
+    pub(crate) async fn kill(&self, index: usize) -> Result<(Instant, Instant), String> {
+        let mut running = self.running.lock().await;
+        let mut server = running[index].take().ok_or("it does not run")?;
+        let dead = Instant::now();
+        block_in_place(|| server.process.kill())?;
+        tokio::time::sleep(KILL_LAG).await;
+        self.lead_to(&running);
+        Ok((dead, Instant::now()))
     }
 
-    fn lead_to(&self, running: &[Option<Server>; REPLICAS]) {
+    /// The port of a replica.
+    pub(crate) fn port_of(&self, index: usize) -> u16 {
+        self.ports[index]
+    }
+
+    /// What those that were started last have logged.
+    pub(crate) fn logs(&self) -> String {
+        (0..SLOTS).filter_map(|index| std::fs::read_to_string(self.log(index)).ok()).collect()
+    }
+
+    fn lead_to(&self, running: &[Option<Server>; SLOTS]) {
         let ports: Vec<u16> = running.iter().flatten().map(|server| server.port).collect();
         self.service.lead_to(&ports);
     }

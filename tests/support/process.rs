@@ -59,6 +59,12 @@ impl Process {
         let _ = Command::new("kill").args(["-TERM", &id]).stderr(Stdio::null()).status();
     }
 
+    /// Ends it at once and without a warning (SIGKILL).
+    #[allow(dead_code, reason = "only the tests of replicas end one so")]
+    pub(crate) fn kill(&mut self) -> Result<(), String> {
+        self.child.kill().and_then(|()| self.child.wait()).map(drop).map_err(|error| error.to_string())
+    }
+
     /// Sends SIGTERM and waits; the exit status, or an error if it takes longer than `limit`.
     pub(crate) fn stop(&mut self, limit: Duration) -> Result<ExitStatus, String> {
         self.terminate();

@@ -1,0 +1,95 @@
+//! Replicas come, go and die under load, through the real aggregator: nobody notices.
+
+use std::time::{Duration, Instant};
+
+use crate::environment::Environment;
+use crate::replicas_load::{Failed, Load, Seen};
+
+/// Requests a second.
+const RATE: u32 = 500;
+/// Below this the machine was too busy for the run to tell anything.
+const LEAST_RATE: f64 = 100.0;
+/// What is asked of replicas that stay as they are, before, between and after.
+const STEADY: Duration = Duration::from_secs(2);
+
+type Checked = Result<(), String>;
+
+/// Replicas are replaced as a Deployment does it: the new one first, then an old one goes.
+pub(crate) async fn a_rolling_update_under_load_fails_no_request(e: &Environment) -> Checked {
+    e.replicas.start(1).await?;
+    let load = Load::begin(e, RATE).await?;
+    let rolled = roll(e).await;
+    let seen = load.end().await?;
+    rolled?;
+    tell("a rolling update of two replicas", &seen);
+    e.replicas.stop(1).await?;
+    expect_none(seen.failed.iter())?;
+    whole(&seen)
+}
+
+async fn roll(e: &Environment) -> Checked {
+    tokio::time::sleep(STEADY).await;
+    for (new, old) in [(2, 0), (0, 1), (1, 2)] {
+        e.replicas.start(new).await?;
+        e.replicas.stop(old).await?;
+        tokio::time::sleep(STEADY).await;
+    }
+    Ok(())
+}
+
+/// Each of two replicas is killed in turn, so that the one that carries the aggregator's connection
+/// is among them. What dies with it, and nothing else, is what it was asked at that moment, and what
+/// was sent to its address until the endpoint was gone.
+pub(crate) async fn a_killed_replica_costs_only_what_it_was_asked(e: &Environment) -> Checked {
+    e.replicas.start(1).await?;
+    let load = Load::begin(e, RATE).await?;
+    let killed = kill_both(e).await;
+    let seen = load.end().await?;
+    let kills = killed?;
+    e.replicas.stop(1).await?;
+    tell("two kills", &seen);
+    let died = |failed: &&Failed| kills.iter().any(|&(dead, _)| failed.sent <= dead && dead <= failed.ended);
+    let refused = |failed: &&Failed| kills.iter().any(|&(dead, gone)| dead < failed.sent && failed.sent < gone);
+    println!("  of them {} were under way in the replica that died", seen.failed.iter().filter(died).count());
+    println!("  and {} were sent to its address before the endpoint was gone", seen.failed.iter().filter(refused).count());
+    expect_none(seen.failed.iter().filter(|failed| !died(failed) && !refused(failed)))?;
+    // An answer of the aggregator's own, for want of one of ours.
+    expect_none(seen.failed.iter().filter(|failed| !failed.how.contains("error trying to reach service")))?;
+    whole(&seen)
+}
+
+async fn kill_both(e: &Environment) -> Result<[(Instant, Instant); 2], String> {
+    tokio::time::sleep(STEADY).await;
+    let mut kills = [(Instant::now(), Instant::now()); 2];
+    for (index, kill) in kills.iter_mut().enumerate() {
+        *kill = e.replicas.kill(index).await?;
+        tokio::time::sleep(STEADY).await;
+        e.replicas.start(index).await?;
+        tokio::time::sleep(STEADY).await;
+    }
+    Ok(kills)
+}
+
+fn tell(what: &str, seen: &Seen) {
+    let (asked, lists, rate, took) = (seen.asked, seen.lists, seen.rate(), seen.took);
+    println!("  {what}: {asked} requests ({lists} lists) in {took:.1?}, {rate:.0} a second");
+    println!("  {} failed, {} lists lacked something", seen.failed.len(), seen.lacking.len());
+}
+
+fn expect_none<'a>(failed: impl Iterator<Item = &'a Failed>) -> Checked {
+    let told: Vec<_> = failed.map(|failed| format!("{} after {:?}: {}", failed.path, failed.ended - failed.sent, failed.how)).collect();
+    if told.is_empty() { Ok(()) } else { Err(format!("{} failed:\n{}", told.len(), first(&told))) }
+}
+
+/// Nothing was missing, and the run was one.
+fn whole(seen: &Seen) -> Checked {
+    if !seen.lacking.is_empty() {
+        return Err(format!("{} answers lacked something:\n{}", seen.lacking.len(), first(&seen.lacking)));
+    }
+    let rate = seen.rate();
+    if rate < LEAST_RATE { Err(format!("only {rate:.0} requests a second were made")) } else { Ok(()) }
+}
+
+fn first(told: &[String]) -> String {
+    told.iter().take(10).map(String::as_str).collect::<Vec<_>>().join("\n")
+}
