@@ -87,7 +87,7 @@ impl HandOver {
     }
 
     /// How many runs were taken of one node; `None` if it is not taken.
-    fn adopt(&self, samples: NodeSamples, view: &View) -> Option<usize> {
+    pub(super) fn adopt(&self, samples: NodeSamples, view: &View) -> Option<usize> {
         let told = samples.runs();
         let (node, handed, dropped) = samples.checked(view, &self.bounds())?;
         self.memory.store.adopt(&node, handed).then(|| told.saturating_sub(dropped))

@@ -22,6 +22,8 @@
 mod credentials;
 mod error;
 mod fetch;
+#[cfg(test)]
+mod fixtures;
 mod frames;
 mod hand_over;
 mod lease;

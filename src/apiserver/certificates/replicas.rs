@@ -81,8 +81,8 @@ mod tests {
         Authenticator::new(client, &settings, trust, Clock::manual(NOW).0, metrics).unwrap()
     }
 
-    #[test]
-    fn replicas_that_share_a_secret_know_each_other_and_no_others() {
+    #[tokio::test]
+    async fn replicas_that_share_a_secret_know_each_other_and_no_others() {
         let (one, other) = (material(), material());
         let trust = LiveTrust::default();
         let (sender, credentials) = watch::channel(None);

@@ -1,0 +1,115 @@
+use prost::Message as _;
+
+use super::*;
+use crate::replicas::fixtures::{NOW, measured, memory, point, run};
+use crate::usage::PodKey;
+
+const BOUNDS: Bounds = Bounds {
+    oldest: UnixMillis(NOW.0 - 120_000),
+    newest: UnixMillis(NOW.0 + 60_000),
+    longest_window: Duration::from_mins(4),
+};
+
+fn told() -> NodeSamples {
+    let memory = measured();
+    let snapshot = memory.store.snapshot();
+    let name = NodeName::from("node-1");
+    let message = NodeSamples::of(&name, snapshot.node(&name).unwrap()).unwrap();
+    NodeSamples::decode(message.encode_to_vec().as_slice()).unwrap()
+}
+
+/// What a replica that knows the same cluster believes of it.
+fn checked(message: NodeSamples) -> Option<(NodeName, Handed, usize)> {
+    message.checked(&memory().cluster.view(), &BOUNDS)
+}
+
+#[test]
+fn what_is_told_is_what_was_known() {
+    let (node, handed, dropped) = checked(told()).unwrap();
+    assert_eq!((node.as_str(), dropped), ("node-1", 0));
+    assert_eq!(handed.node, Some(run(Some(point()))));
+    assert_eq!(handed.pods[0].key, PodKey::new("shop", "a"));
+    assert_eq!(handed.pods[1].containers, [("app".into(), run(Some(point()))), ("proxy".into(), run(None))]);
+    assert_eq!((handed.scrape.started, handed.scrape.body_bytes), (NOW, 3_000));
+    assert_eq!(handed.scrape.address, "10.0.0.1:10250");
+}
+
+#[test]
+fn a_container_takes_about_as_many_bytes_as_its_numbers() {
+    let bytes = told().encoded_len();
+    assert!(bytes < 5 * 64, "{bytes} bytes for a node and four containers");
+}
+
+#[test]
+fn a_node_that_does_not_exist_is_not_believed() {
+    assert!(checked(NodeSamples { name: "node-2".to_owned(), ..told() }).is_none());
+}
+
+#[test]
+fn pods_and_containers_that_do_not_exist_here_are_dropped() {
+    let changes: [fn(&mut PodSamples); 5] = [
+        |pod| pod.name = "c".to_owned(),
+        |pod| pod.uid = Uid::parse("another").to_bytes().to_vec(),
+        |pod| pod.uid.truncate(15),
+        |pod| pod.containers.iter_mut().for_each(|container| container.name = "unknown".to_owned()),
+        |pod| pod.containers.iter_mut().for_each(|container| container.run = None),
+    ];
+    for change in changes {
+        let mut message = told();
+        change(&mut message.pods[0]);
+        let (_, handed, dropped) = checked(message).unwrap();
+        let kept: usize = handed.pods.iter().map(|pod| pod.containers.len()).sum();
+        assert_eq!((kept, dropped), (2, 2));
+    }
+}
+
+#[test]
+fn runs_that_cannot_be_are_dropped() {
+    let changes: [fn(&mut RunSamples); 7] = [
+        |run| run.last_ms = BOUNDS.oldest.0 - 1,
+        |run| run.last_ms = BOUNDS.newest.0 + 1,
+        |run| run.last_ms = i64::MIN,
+        |run| run.base_age_ms = Some(u64::MAX),
+        |run| run.base_cpu_less_ns = Some(run.last_cpu_ns + 1),
+        |run| run.start_ms = Some(run.last_ms + 2_000),
+        |run| run.start_ms = Some(i64::MAX),
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        let mut message = told();
+        change(message.own.as_mut().unwrap());
+        let (_, handed, dropped) = checked(message).unwrap();
+        assert_eq!((handed.node, dropped), (None, 1), "change {number}");
+    }
+}
+
+#[test]
+fn an_address_or_a_time_that_cannot_be_is_not_shown() {
+    let foreign = NodeSamples { address: "a\r\nb".to_owned(), scraped_ms: i64::MAX, ..told() };
+    let (_, handed, _) = checked(foreign).unwrap();
+    assert_eq!((handed.scrape.address.as_str(), handed.scrape.started), ("", BOUNDS.newest));
+}
+
+#[test]
+fn whatever_comes_nothing_breaks() {
+    let good = told().encode_to_vec();
+    let mut seed = 7_u64;
+    let mut random = || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(seed >> 33).unwrap()
+    };
+    let memory = memory();
+    for _ in 0..20_000 {
+        let mut bytes = good.clone();
+        for _ in 0..=random() % 4 {
+            let at = random() % bytes.len();
+            bytes[at] = random().to_le_bytes()[0];
+        }
+        bytes.truncate(random() % (bytes.len() + 1));
+        let read = NodeSamples::decode(bytes.as_slice()).ok();
+        if let Some((node, handed, _)) = read.and_then(|message| message.checked(&memory.cluster.view(), &BOUNDS)) {
+            memory.store.adopt(&node, handed);
+            memory.store.snapshot().nodes().flat_map(|(_, record)| record.runs()).for_each(|run| _ = run.usage());
+            memory.store.forget(&node);
+        }
+    }
+}

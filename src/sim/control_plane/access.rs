@@ -61,6 +61,16 @@ const GRANTS: &[Grant] = &[
         verbs: &["create", "get", "list", "update", "watch"],
         on: Target::Resources { group: "", plurals: &["secrets"], namespace: "custom-api", name: "" },
     },
+    Grant {
+        subject: SERVER,
+        verbs: &["create", "delete", "list", "patch"],
+        on: Target::Resources {
+            group: "coordination.k8s.io",
+            plurals: &["leases"],
+            namespace: "custom-api",
+            name: "",
+        },
+    },
 ];
 
 const fn anywhere(

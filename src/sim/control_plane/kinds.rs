@@ -37,6 +37,16 @@ pub(crate) const KINDS: &[Kind] = &[
         namespaced: false,
         verbs: WRITE,
     },
+    Kind {
+        group: "coordination.k8s.io",
+        version: "v1",
+        plural: "leases",
+        singular: "lease",
+        name: "Lease",
+        short_names: &[],
+        namespaced: true,
+        verbs: WRITE,
+    },
     review("authentication.k8s.io", "tokenreviews", "tokenreview", "TokenReview"),
     review("authorization.k8s.io", "subjectaccessreviews", "subjectaccessreview", "SubjectAccessReview"),
 ];

@@ -1,0 +1,156 @@
+//! What the tests of this room share: a small cluster, and an API server that keeps Leases.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Method;
+use http_body_util::{BodyExt as _, Full};
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+
+use super::replica::Memory;
+use crate::clock::UnixMillis;
+use crate::cluster::{Cluster, Container, ContainerState, Labels, Node, Phase, Pod};
+use crate::revision::Revisions;
+use crate::store::{Handed, HandedPod, Store};
+use crate::usage::{Base, NodeName, PodKey, Rejected, Run, RunParts, Sample, Scrape, Uid};
+
+/// When the last samples were taken.
+pub(super) const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
+
+/// A cluster of one node with two pods of two containers, and a store that knows nothing.
+pub(super) fn memory() -> Memory {
+    let node = Node {
+        name: "node-1".into(),
+        uid: Uid::parse("node-1"),
+        labels: Labels::default(),
+        created: UnixMillis(0),
+        revision: 0,
+        addresses: vec![],
+        kubelet_port: None,
+        ready: true,
+    };
+    let pods = ["a", "b"].map(|name| Pod {
+        key: PodKey::new("shop", name),
+        uid: Uid::parse(name),
+        labels: Labels::default(),
+        created: UnixMillis(0),
+        revision: 0,
+        node: Some("node-1".into()),
+        phase: Phase::Running,
+        containers: ["app", "proxy"]
+            .map(|name| Container { name: name.into(), state: ContainerState::Running(UnixMillis(0)) })
+            .into(),
+    });
+    let cluster = Arc::new(Cluster::with(vec![node], pods.into()));
+    Memory { cluster, store: Arc::new(Store::new(Revisions::after(0))) }
+}
+
+/// The same, and all of it measured.
+pub(super) fn measured() -> Memory {
+    let memory = memory();
+    let pods = ["a", "b"].map(|name| HandedPod {
+        key: PodKey::new("shop", name),
+        uid: Uid::parse(name),
+        first_reported: NOW,
+        containers: vec![("app".into(), run(Some(point()))), ("proxy".into(), run(None))],
+    });
+    let handed = Handed { node: Some(run(Some(point()))), pods: pods.into(), scrape: scrape() };
+    assert!(memory.store.adopt(&NodeName::from("node-1"), handed));
+    memory
+}
+
+pub(super) fn point() -> Base {
+    Base::Point { time: UnixMillis(NOW.0 - 15_000), cpu_ns: 1_000_000_000 }
+}
+
+/// From `base`, or with the kubelet's own rate.
+pub(super) fn run(base: Option<Base>) -> Run {
+    let last = Sample { time: NOW, cpu_ns: 4_000_000_000, memory_bytes: 5 << 20 };
+    let base = base.unwrap_or(Base::Kubelet { nanocores: 7 });
+    Run::from_parts(RunParts { start: Some(UnixMillis(NOW.0 - 60_000)), base, last }).unwrap()
+}
+
+fn scrape() -> Scrape {
+    Scrape {
+        started: NOW,
+        duration: std::time::Duration::from_millis(12),
+        body_bytes: 3_000,
+        address: "10.0.0.1:10250".to_owned(),
+        rejected: Rejected::default(),
+        outcome: Ok(()),
+    }
+}
+
+/// Leases by name, with versions, as the API server keeps them.
+#[derive(Clone, Default)]
+pub(super) struct LeaseServer(pub(super) Arc<Mutex<Kept>>);
+
+#[derive(Default)]
+pub(super) struct Kept {
+    pub(super) leases: std::collections::BTreeMap<String, Value>,
+    pub(super) requests: Vec<(Method, String)>,
+    /// Everything is answered so.
+    pub(super) refusal: Option<u16>,
+    version: u64,
+}
+
+impl LeaseServer {
+    pub(super) fn client(&self) -> kube::Client {
+        let server = self.clone();
+        let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+            let server = server.clone();
+            async move {
+                let (head, body) = request.into_parts();
+                let body = body.collect().await.unwrap().to_bytes();
+                let body = serde_json::from_slice(&body).unwrap_or_default();
+                let (code, answer) = server.0.lock().answer(&head.method, head.uri.path(), &body);
+                let answer = Full::new(Bytes::from(answer.to_string()));
+                Ok::<_, Infallible>(http::Response::builder().status(code).body(answer).unwrap())
+            }
+        });
+        kube::Client::new(service, "default")
+    }
+}
+
+impl Kept {
+    fn answer(&mut self, method: &Method, path: &str, body: &Value) -> (u16, Value) {
+        self.requests.push((method.clone(), path.to_owned()));
+        let name = path.strip_prefix("/apis/coordination.k8s.io/v1/namespaces/custom-api/leases").unwrap();
+        let name = name.trim_start_matches('/');
+        if let Some(code) = self.refusal {
+            return failure(code);
+        }
+        match *method {
+            Method::GET => {
+                let items: Vec<_> = self.leases.values().collect();
+                (200, json!({"kind": "LeaseList", "apiVersion": "coordination.k8s.io/v1", "metadata": {}, "items": items}))
+            }
+            Method::POST => self.keep(body["metadata"]["name"].as_str().unwrap(), body),
+            Method::PATCH if self.leases.contains_key(name) => self.keep(name, body),
+            Method::DELETE => {
+                let wanted = &body["preconditions"]["resourceVersion"];
+                match self.leases.get(name) {
+                    None => failure(404),
+                    Some(kept) if !wanted.is_null() && *wanted != kept["metadata"]["resourceVersion"] => failure(409),
+                    Some(_) => (200, self.leases.remove(name).unwrap()),
+                }
+            }
+            _ => failure(404),
+        }
+    }
+
+    /// Keeps a Lease in a version of its own.
+    pub(super) fn keep(&mut self, name: &str, lease: &Value) -> (u16, Value) {
+        self.version += 1;
+        let mut lease = lease.clone();
+        lease["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        self.leases.insert(name.to_owned(), lease.clone());
+        (200, lease)
+    }
+}
+
+fn failure(code: u16) -> (u16, Value) {
+    (code, json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "", "message": "", "code": code}))
+}
