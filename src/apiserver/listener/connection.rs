@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::activity::Activity;
+use super::last_word::Line;
 use super::metrics;
 use super::{CloseConnection, ConnectionId, Metrics, Peer};
 
@@ -67,7 +68,11 @@ impl Connection {
     /// Serves it to its end. Cancel safe: dropping it cuts the connection.
     pub(super) async fn serve(self, socket: TcpStream) {
         let _open = Open::count(&self.metrics.open);
-        let Some(stream) = self.shake_hands(socket).await else { return };
+        if let Err(error) = socket.set_nodelay(true) {
+            tracing::debug!(%error, client = %self.address, "TCP_NODELAY cannot be set");
+        }
+        let (line, client_side) = Line::of(socket);
+        let Some(stream) = self.shake_hands(line).await else { return };
         let session = stream.get_ref().1;
         let is_http2 = session.alpn_protocol() == Some(b"h2");
         let certificates = session.peer_certificates().unwrap_or_default();
@@ -83,13 +88,14 @@ impl Connection {
             let connection = http1_builder().serve_connection(TokioIo::new(stream), requests);
             self.drive(connection, &activity, &closing).await;
         }
+        // On stop alone: else connections that nobody wants would keep their slots.
+        if self.stop.is_cancelled() {
+            client_side.hung_up().await;
+        }
     }
 
-    async fn shake_hands(&self, socket: TcpStream) -> Option<TlsStream<TcpStream>> {
-        if let Err(error) = socket.set_nodelay(true) {
-            tracing::debug!(%error, client = %self.address, "TCP_NODELAY cannot be set");
-        }
-        match tokio::time::timeout(HANDSHAKE, self.tls.accept(socket)).await {
+    async fn shake_hands(&self, line: Line) -> Option<TlsStream<Line>> {
+        match tokio::time::timeout(HANDSHAKE, self.tls.accept(line)).await {
             Ok(Ok(stream)) => Some(stream),
             Ok(Err(error)) => {
                 self.metrics.handshake_failed(metrics::TLS);

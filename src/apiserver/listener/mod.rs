@@ -13,6 +13,7 @@
 
 mod activity;
 mod connection;
+mod last_word;
 mod metrics;
 mod peer;
 mod socket;

@@ -137,3 +137,24 @@ async fn a_client_that_dialled_just_before_the_stop_gets_its_answer() {
     tokio::time::timeout(DRAIN, port.served).await.expect("and delays the end no further").unwrap();
     assert!(silent.is_closed());
 }
+
+#[tokio::test]
+async fn a_client_that_still_sends_when_we_have_said_our_last_word_is_not_reset() {
+    let port = Port::open(10);
+    let mut client = port.dial(None, HTTP1).await.unwrap();
+    client.write_all(b"GET /slow HTTP/1.1\r\nhost: svc.test\r\n\r\n").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    port.stop.cancel();
+    tokio::time::sleep(Duration::from_millis(2_200)).await;
+    // A reset shows in the second write after it; Go would give up what it has not read by then.
+    for _ in 0..3 {
+        client.write_all(b"GET /peer HTTP/1.1\r\n").await.unwrap();
+        client.flush().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).await.unwrap();
+    assert!(String::from_utf8(answer).unwrap().ends_with("done"));
+    drop(client);
+    tokio::time::timeout(Duration::from_secs(1), port.served).await.expect("nothing is waited for").unwrap();
+}
