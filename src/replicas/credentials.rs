@@ -17,7 +17,7 @@ const CONNECT: Duration = Duration::from_secs(1);
 /// printed.
 #[derive(Clone)]
 pub struct Credentials {
-    /// Whose certificates replicas serve.
+    /// Whose certificates replicas serve; several while one takes over from another.
     pub authority: String,
     /// Our client certificate.
     pub certificate: String,
@@ -34,14 +34,14 @@ impl fmt::Debug for Credentials {
 impl Credentials {
     /// A client that dials `address` and talks to nobody there but the server named `name`.
     pub(super) fn client(&self, name: &str, address: SocketAddr) -> Result<Client, Error> {
-        let authority = Certificate::from_pem(self.authority.as_bytes()).map_err(Error::Client)?;
+        let authorities = Certificate::from_pem_bundle(self.authority.as_bytes()).map_err(Error::Client)?;
         let identity = Identity::from_pem(format!("{}{}", self.certificate, self.key).as_bytes());
         Client::builder()
             .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
             .no_proxy()
             .redirect(Policy::none())
             .https_only(true)
-            .tls_certs_only([authority])
+            .tls_certs_only(authorities)
             .identity(identity.map_err(Error::Client)?)
             .resolve(name, address)
             .connect_timeout(CONNECT)

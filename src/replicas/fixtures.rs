@@ -125,7 +125,10 @@ impl Kept {
         match *method {
             Method::GET => {
                 let items: Vec<_> = self.leases.values().collect();
-                (200, json!({"kind": "LeaseList", "apiVersion": "coordination.k8s.io/v1", "metadata": {}, "items": items}))
+                (
+                    200,
+                    json!({"kind": "LeaseList", "apiVersion": "coordination.k8s.io/v1", "metadata": {}, "items": items}),
+                )
             }
             Method::POST => self.keep(body["metadata"]["name"].as_str().unwrap(), body),
             Method::PATCH if self.leases.contains_key(name) => self.keep(name, body),
@@ -152,5 +155,8 @@ impl Kept {
 }
 
 fn failure(code: u16) -> (u16, Value) {
-    (code, json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "", "message": "", "code": code}))
+    (
+        code,
+        json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "", "message": "", "code": code}),
+    )
 }

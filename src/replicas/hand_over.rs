@@ -41,13 +41,7 @@ impl HandOver {
 
     /// Asks `others`, who show the certificate of `name`, until one has given all, at most until
     /// `deadline`. What came by then counts: each node's samples are whole in themselves.
-    pub(super) async fn take(
-        &self,
-        others: &[Presence],
-        credentials: &Credentials,
-        name: &str,
-        deadline: Instant,
-    ) {
+    pub(super) async fn take(&self, others: &[Presence], credentials: &Credentials, name: &str, deadline: Instant) {
         let started = Instant::now();
         let mut taken = Taken::default();
         let asked = self.ask_all(others, credentials, name, &mut taken);

@@ -99,10 +99,14 @@ impl NodeSamples {
             name: pod.key.name.to_string(),
             uid: pod.uid.to_bytes().to_vec(),
             first_reported_ms: pod.first_reported.0,
-            containers: record.containers(pod).iter().map(|container| ContainerSamples {
-                name: container.name.to_string(),
-                run: Some(RunSamples::of(&container.run)),
-            }).collect(),
+            containers: record
+                .containers(pod)
+                .iter()
+                .map(|container| ContainerSamples {
+                    name: container.name.to_string(),
+                    run: Some(RunSamples::of(&container.run)),
+                })
+                .collect(),
         });
         Some(Self {
             name: node.to_string(),
@@ -193,11 +197,7 @@ impl RunSamples {
     }
 
     fn checked(self, bounds: &Bounds) -> Option<Run> {
-        let last = Sample {
-            time: UnixMillis(self.last_ms),
-            cpu_ns: self.last_cpu_ns,
-            memory_bytes: self.memory_bytes,
-        };
+        let last = Sample { time: UnixMillis(self.last_ms), cpu_ns: self.last_cpu_ns, memory_bytes: self.memory_bytes };
         if last.time < bounds.oldest || last.time > bounds.newest {
             return None;
         }

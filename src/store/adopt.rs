@@ -39,7 +39,8 @@ pub(super) fn record(mut handed: Handed, names: &Names) -> NodeRecord {
         told.sort_by(|(one, _), (other, _)| one.cmp(other));
         told.dedup_by(|(later, _), (kept, _)| later == kept);
         let start = containers.len();
-        containers.extend(told.into_iter().map(|(name, run)| ContainerRecord { name: names.shared(name.as_str()), run }));
+        containers
+            .extend(told.into_iter().map(|(name, run)| ContainerRecord { name: names.shared(name.as_str()), run }));
         if let Some(containers) = range(start, containers.len()) {
             pods.push(PodRecord { key, uid, first_reported, containers });
         }

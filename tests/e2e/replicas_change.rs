@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::environment::Environment;
-use crate::replicas_load::{Failed, Load, Seen};
+use crate::environment::{Environment, eventually};
+use crate::replicas_load::{Failed, Load, Seen, is_by_kubelet};
 
 /// Requests a second.
 const RATE: u32 = 500;
@@ -11,12 +11,14 @@ const RATE: u32 = 500;
 const LEAST_RATE: f64 = 100.0;
 /// What is asked of replicas that stay as they are, before, between and after.
 const STEADY: Duration = Duration::from_secs(2);
+/// Two rounds and some.
+const SETTLED: Duration = Duration::from_secs(30);
 
 type Checked = Result<(), String>;
 
 /// Replicas are replaced as a Deployment does it: the new one first, then an old one goes.
 pub(crate) async fn a_rolling_update_under_load_fails_no_request(e: &Environment) -> Checked {
-    e.replicas.start(1).await?;
+    begin_with_two(e).await?;
     let load = Load::begin(e, RATE).await?;
     let rolled = roll(e).await;
     let seen = load.end().await?;
@@ -25,6 +27,16 @@ pub(crate) async fn a_rolling_update_under_load_fails_no_request(e: &Environment
     e.replicas.stop(1).await?;
     expect_none(seen.failed.iter())?;
     whole(&seen)
+}
+
+/// Starts the second, when the first knows every rate from two samples.
+async fn begin_with_two(e: &Environment) -> Checked {
+    eventually(SETTLED, async || match e.admin.answer("/apis/custom.example.com/v1/pods").await? {
+        (status, body) if status.is_success() && !is_by_kubelet(&body) => Ok(()),
+        (status, _) => Err(format!("{status}: rates are still the kubelet's own")),
+    })
+    .await?;
+    e.replicas.start(1).await
 }
 
 async fn roll(e: &Environment) -> Checked {
@@ -41,7 +53,7 @@ async fn roll(e: &Environment) -> Checked {
 /// is among them. What dies with it, and nothing else, is what it was asked at that moment, and what
 /// was sent to its address until the endpoint was gone.
 pub(crate) async fn a_killed_replica_costs_only_what_it_was_asked(e: &Environment) -> Checked {
-    e.replicas.start(1).await?;
+    begin_with_two(e).await?;
     let load = Load::begin(e, RATE).await?;
     let killed = kill_both(e).await;
     let seen = load.end().await?;
@@ -51,7 +63,10 @@ pub(crate) async fn a_killed_replica_costs_only_what_it_was_asked(e: &Environmen
     let died = |failed: &&Failed| kills.iter().any(|&(dead, _)| failed.sent <= dead && dead <= failed.ended);
     let refused = |failed: &&Failed| kills.iter().any(|&(dead, gone)| dead < failed.sent && failed.sent < gone);
     println!("  of them {} were under way in the replica that died", seen.failed.iter().filter(died).count());
-    println!("  and {} were sent to its address before the endpoint was gone", seen.failed.iter().filter(refused).count());
+    println!(
+        "  and {} were sent to its address before the endpoint was gone",
+        seen.failed.iter().filter(refused).count()
+    );
     expect_none(seen.failed.iter().filter(|failed| !died(failed) && !refused(failed)))?;
     // An answer of the aggregator's own, for want of one of ours.
     expect_none(seen.failed.iter().filter(|failed| !failed.how.contains("error trying to reach service")))?;
@@ -77,7 +92,9 @@ fn tell(what: &str, seen: &Seen) {
 }
 
 fn expect_none<'a>(failed: impl Iterator<Item = &'a Failed>) -> Checked {
-    let told: Vec<_> = failed.map(|failed| format!("{} after {:?}: {}", failed.path, failed.ended - failed.sent, failed.how)).collect();
+    let told: Vec<_> = failed
+        .map(|failed| format!("{} after {:?}: {}", failed.path, failed.ended - failed.sent, failed.how))
+        .collect();
     if told.is_empty() { Ok(()) } else { Err(format!("{} failed:\n{}", told.len(), first(&told))) }
 }
 

@@ -157,6 +157,9 @@ impl Question {
         let Ok(answer) = serde_json::from_slice::<Value>(body) else {
             return Some(format!("{}: no JSON", self.path));
         };
+        if is_by_kubelet(body) {
+            return Some(format!("{}: a rate that is the kubelet's own, as if nothing had been known", self.path));
+        }
         if self.names.is_empty() {
             let is_empty = answer["containers"].as_array().is_none_or(Vec::is_empty);
             return is_empty.then(|| format!("{}: no containers", self.path));
@@ -164,10 +167,14 @@ impl Question {
         let items = answer["items"].as_array().map(Vec::as_slice).unwrap_or_default();
         let held: BTreeSet<_> = items.iter().map(|item| name(&item["metadata"])).collect();
         let lacking: Vec<_> = self.names.difference(&held).map(String::as_str).collect();
-        (!lacking.is_empty()).then(|| {
-            format!("{}: {} of {}: {}", self.path, lacking.len(), self.names.len(), lacking.join(", "))
-        })
+        (!lacking.is_empty())
+            .then(|| format!("{}: {} of {}: {}", self.path, lacking.len(), self.names.len(), lacking.join(", ")))
     }
+}
+
+/// Whether some rate does not stand on two samples yet.
+pub(crate) fn is_by_kubelet(body: &[u8]) -> bool {
+    memchr::memmem::find(body, br#""source":"Kubelet""#).is_some()
 }
 
 fn name(metadata: &Value) -> String {

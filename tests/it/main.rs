@@ -21,6 +21,7 @@ mod look;
 mod manifests;
 mod metrics;
 mod reasons;
+mod replicas;
 mod repository;
 mod rules;
 mod stop;

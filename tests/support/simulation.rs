@@ -79,12 +79,16 @@ impl Simulation {
     /// The authority of the server's certificate, in PEM, as it has put it into its APIService. Fails
     /// until it is there.
     pub(crate) async fn server_authority(&self) -> Result<Vec<u8>, String> {
-        let api = self.api_client()?;
-        let path = "/apis/apiregistration.k8s.io/v1/apiservices/v1.custom.example.com";
-        let answer = api.get(format!("https://{}{path}", self.control_plane.address())).send().await.map_err(text)?;
-        let service: serde_json::Value = serde_json::from_slice(&answer.bytes().await.map_err(text)?).map_err(text)?;
+        let service = self.object("apis/apiregistration.k8s.io/v1/apiservices/v1.custom.example.com").await?;
         let bundle = service["spec"]["caBundle"].as_str().ok_or("the APIService has no caBundle yet")?;
         base64::engine::general_purpose::STANDARD.decode(bundle).map_err(text)
+    }
+
+    /// What the API server holds at a path.
+    pub(crate) async fn object(&self, path: &str) -> Result<serde_json::Value, String> {
+        let url = format!("https://{}/{path}", self.control_plane.address());
+        let answer = self.api_client()?.get(url).send().await.map_err(text)?;
+        serde_json::from_slice(&answer.bytes().await.map_err(text)?).map_err(text)
     }
 
     fn api_client(&self) -> Result<reqwest::Client, String> {

@@ -34,7 +34,11 @@ impl ReplicaTrust {
         let authorities = self.0.load();
         let is_vouched = |authorities: &Arc<Authorities>| authorities.verify(&peer.certificates, now).is_ok();
         authorities.as_ref().is_some_and(is_vouched)
-            && peer.certificates.first().and_then(|own| Subject::read(own).ok()).is_some_and(|own| own.common_name == REPLICA)
+            && peer
+                .certificates
+                .first()
+                .and_then(|own| Subject::read(own).ok())
+                .is_some_and(|own| own.common_name == REPLICA)
     }
 }
 

@@ -96,7 +96,7 @@ impl OwnCertificates {
     async fn settle(&mut self) -> Result<String, CertificateError> {
         let (material, pair) = self.secret.settle(self.clock.now()).await?;
         if let Some(introductions) = &mut self.introductions {
-            introductions.follow(&material, self.clock.now());
+            introductions.follow(&material.authority, &material, self.clock.now());
         }
         if material.certificate != self.certificate {
             self.serving.install(pair);

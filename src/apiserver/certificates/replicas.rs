@@ -17,24 +17,25 @@ const DAYS: i64 = 1;
 pub struct Introductions {
     trust: LiveTrust,
     credentials: watch::Sender<Option<Credentials>>,
-    authority: String,
+    /// Those followed so far: who is believed, and whose key signs.
+    followed: (String, String),
 }
 
 impl Introductions {
     /// Who is believed to be a replica is told to `trust`, by what we show that we are one to
     /// `credentials`.
     pub fn new(trust: LiveTrust, credentials: watch::Sender<Option<Credentials>>) -> Self {
-        Self { trust, credentials, authority: String::new() }
+        Self { trust, credentials, followed: Default::default() }
     }
 
-    /// Follows the authority of `material`.
-    pub(super) fn follow(&mut self, material: &Material, now: UnixMillis) {
-        if material.authority == self.authority {
+    /// Replicas are whom `bundle` vouches for; the authority of `material` is one of it, and signs.
+    pub(super) fn follow(&mut self, bundle: &str, material: &Material, now: UnixMillis) {
+        if (bundle, material.authority.as_str()) == (self.followed.0.as_str(), self.followed.1.as_str()) {
             return;
         }
-        self.authority.clone_from(&material.authority);
-        self.trust.believe_replicas(&material.authority);
-        match material.replica(now) {
+        self.followed = (bundle.to_owned(), material.authority.clone());
+        self.trust.believe_replicas(bundle);
+        match material.replica(bundle, now) {
             Ok(credentials) => drop(self.credentials.send_replace(Some(credentials))),
             Err(error) => tracing::warn!(%error, "no certificate to show to other replicas"),
         }
@@ -43,7 +44,7 @@ impl Introductions {
 
 impl Material {
     /// A client certificate for another replica's port, good from the day before `now`.
-    fn replica(&self, now: UnixMillis) -> Result<Credentials, rcgen::Error> {
+    fn replica(&self, bundle: &str, now: UnixMillis) -> Result<Credentials, rcgen::Error> {
         let issuer = Issuer::from_ca_cert_pem(&self.authority, KeyPair::from_pem(&self.authority_key)?)?;
         let mut params = CertificateParams::new(Vec::new())?;
         params.distinguished_name = common_name(REPLICA);
@@ -53,7 +54,7 @@ impl Material {
         set_validity(&mut params, now, DAYS);
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &issuer)?;
-        Ok(Credentials { authority: self.authority.clone(), certificate: certificate.pem(), key: key.serialize_pem() })
+        Ok(Credentials { authority: bundle.to_owned(), certificate: certificate.pem(), key: key.serialize_pem() })
     }
 }
 
@@ -87,15 +88,20 @@ mod tests {
         let trust = LiveTrust::default();
         let (sender, credentials) = watch::channel(None);
         let mut introductions = Introductions::new(trust.clone(), sender);
-        introductions.follow(&one, NOW);
+        introductions.follow(&one.authority, &one, NOW);
         let authenticator = authenticator(trust);
         let shown = |certificate: &str| peer(1, &[CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()]);
         let own = credentials.borrow().clone().unwrap();
         assert!(authenticator.is_replica(&shown(&own.certificate)));
-        assert!(authenticator.is_replica(&shown(&one.replica(NOW).unwrap().certificate)), "of another process");
-        assert!(!authenticator.is_replica(&shown(&other.replica(NOW).unwrap().certificate)));
+        let of_another_process = one.replica(&one.authority, NOW).unwrap();
+        assert!(authenticator.is_replica(&shown(&of_another_process.certificate)));
+        let foreign = shown(&other.replica(&other.authority, NOW).unwrap().certificate);
+        assert!(!authenticator.is_replica(&foreign));
         assert!(!authenticator.is_replica(&shown(&one.certificate)), "a serving certificate is no client's");
-        introductions.follow(&other, NOW);
+        let overlap = format!("{}{}", one.authority, other.authority);
+        introductions.follow(&overlap, &one, NOW);
+        assert!(authenticator.is_replica(&shown(&own.certificate)) && authenticator.is_replica(&foreign));
+        introductions.follow(&other.authority, &other, NOW);
         assert!(!authenticator.is_replica(&shown(&own.certificate)));
         assert!(authenticator.is_replica(&shown(&credentials.borrow().clone().unwrap().certificate)));
     }

@@ -59,11 +59,7 @@ impl ClientSide {
 }
 
 impl AsyncRead for Line {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let socket: &TcpStream = (*self.reading).as_ref();
         loop {
             ready!(socket.poll_read_ready(context))?;

@@ -3,7 +3,8 @@
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    AuthenticationArgs, AuthorizationArgs, ClusterArgs, FileArgs, KubeletArgs, ReplicaArgs, ServingArgs, ShutdownArgs, TelemetryArgs,
+    AuthenticationArgs, AuthorizationArgs, ClusterArgs, FileArgs, KubeletArgs, ReplicaArgs, ServingArgs, ShutdownArgs,
+    TelemetryArgs,
 };
 
 const EXAMPLES: &str = "\

@@ -64,12 +64,7 @@ const GRANTS: &[Grant] = &[
     Grant {
         subject: SERVER,
         verbs: &["create", "delete", "list", "patch"],
-        on: Target::Resources {
-            group: "coordination.k8s.io",
-            plurals: &["leases"],
-            namespace: "custom-api",
-            name: "",
-        },
+        on: Target::Resources { group: "coordination.k8s.io", plurals: &["leases"], namespace: "custom-api", name: "" },
     },
 ];
 
