@@ -6,6 +6,7 @@
 mod kubernetes;
 mod readings;
 mod replicas;
+mod rooms;
 mod tasks;
 mod workers;
 
@@ -19,12 +20,13 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::apiserver::authn::{self, Authenticator, LiveTrust};
-use crate::apiserver::authz::{self, Authorizer};
+use crate::apiserver::authn::{Authenticator, LiveTrust};
+use crate::apiserver::authz::Authorizer;
 use crate::apiserver::certificates::{FileCertificates, Introductions, OwnCertificates};
 use crate::apiserver::tls::{self, ServingCertificate};
-use crate::apiserver::{self, Api, Limits, Listener, ListenerMetrics, Moments, ReviewMetrics, Tag};
+use crate::apiserver::{self, Api, Limits, Listener, ListenerMetrics, Moments, Tag};
 use crate::app::replicas::Replicas;
+use crate::app::rooms::{DoorMetrics, Rooms};
 use crate::app::tasks::Tasks;
 use crate::app::workers::Workers;
 use crate::clock::Clock;
@@ -34,11 +36,9 @@ use crate::cluster::{self, Cluster};
 use crate::config::{self, Settings};
 use crate::export::Exporter;
 use crate::readiness::{Heartbeat, Readiness};
-use crate::replicas::{Metrics as ReplicaMetrics, Replica};
 use crate::revision::Revisions;
-use crate::scrape::{KubeletAccess, Scraper};
+use crate::scrape::Scraper;
 use crate::store::Store;
-use crate::telemetry::{Exposition, Registry};
 
 /// Told by `/readyz?verbose`, while we are ready all the same.
 const NODES_LOST: &str = "the watch of nodes is lost; the nodes last known are served";
@@ -52,17 +52,14 @@ pub struct App {
     readiness: Readiness,
     heartbeat: Heartbeat,
     client: kube::Client,
-    cluster: Arc<Cluster>,
-    moments: Arc<Moments>,
+    memory: Memory,
     /// Cancelled when no more requests are taken.
     closing: CancellationToken,
     cluster_metrics: cluster::Metrics,
     node_selector: LabelSelector,
     scraper: Scraper,
     exporter: Option<Exporter>,
-    replica: Option<Replica>,
-    /// Cancelled when scrapes may write to the store.
-    filled: CancellationToken,
+    replicas: Replicas,
     trust: Trust,
     certificates: Certificates,
     door: Door,
@@ -94,23 +91,6 @@ struct Door {
     tls: Arc<ServerConfig>,
     router: Router,
     metrics: ListenerMetrics,
-}
-
-/// What registers metrics of its own, and those of the rooms that come later.
-struct Rooms {
-    door: DoorMetrics,
-    cluster: cluster::Metrics,
-    scraper: Scraper,
-    exporter: Option<Exporter>,
-    replicas: ReplicaMetrics,
-}
-
-/// The metrics of the rooms that the door is built from.
-struct DoorMetrics {
-    listener: ListenerMetrics,
-    requests: apiserver::Metrics,
-    authn: ReviewMetrics,
-    authz: ReviewMetrics,
 }
 
 /// A runtime for [`App`]: the calling thread, which watches and scrapes. Their many short turns cost
@@ -145,43 +125,38 @@ impl App {
         let memory = Memory::empty(&settings, &clock);
         let (serving, live) = (Arc::new(ServingCertificate::default()), LiveTrust::default());
         let workers = Workers::start().context("no threads to answer requests")?;
-        let mut rooms = None;
-        let exposition = Exposition::new(|registry| {
-            readings::register(registry, &memory, &serving, &live, &workers);
-            rooms = Some(Rooms::build(&settings, &memory, &config, &clock, registry));
-        });
-        let rooms = rooms.context("the registry was not filled")??;
+        let readings = |registry: &mut _| readings::register(registry, &memory, &serving, &live, &workers);
+        let (rooms, exposition) = Rooms::registered(&settings, &memory, &config, &clock, readings)?;
+        let address = listener.local_addr()?;
         let (readiness, closing) = (Readiness::default(), CancellationToken::new());
-        let (port, signs) = (listener.local_addr()?.port(), (&clock, &readiness, &live));
-        let replicas = Replicas::of(&settings, port, &client, &memory, signs, rooms.replicas);
-        let Memory { cluster, moments, .. } = memory;
+        let known = (&clock, &readiness, &live);
+        let mut replicas = Replicas::of(&settings, address.port(), &client, &memory, known, rooms.replicas);
         let heartbeat = Heartbeat::new(clock.clone());
         let api = Api {
-            moments: Arc::clone(&moments),
+            moments: Arc::clone(&memory.moments),
             clock: clock.clone(),
             readiness: readiness.clone(),
             heartbeat: heartbeat.clone(),
             exposition: Arc::new(exposition),
             closing: closing.clone(),
             groups: settings.api_groups.clone(),
-            offer: replicas.offer,
+            offer: replicas.offer.take(),
         };
-        let certificates = Certificates::of(&settings, &client, &clock, &serving, replicas.introductions).await?;
+        let introductions = replicas.introductions.take();
+        let certificates = Certificates::of(&settings, &client, &clock, &serving, introductions).await?;
         let trust = Trust::of(&settings, &client, live).await?;
         Ok(Self {
-            address: listener.local_addr()?,
+            address,
             node_selector,
             door: Door::build(listener, serving, api, &settings, &trust, (&client, clock), rooms.door).await?,
             shutdown: settings.shutdown,
             scraper: rooms.scraper,
             exporter: rooms.exporter,
-            replica: replicas.replica,
-            filled: replicas.filled,
+            replicas,
             readiness,
             heartbeat,
             client,
-            cluster,
-            moments,
+            memory,
             closing,
             cluster_metrics: rooms.cluster,
             trust,
@@ -214,15 +189,17 @@ impl App {
         let pods = signs(("pod-sync", "pods are being listed"), PODS_LOST, "pods");
         let trust = latch("authentication-sync", "the authentication settings of the cluster are being read");
         let first_round = latch("first-scrape", "the kubelets are being asked for the first time");
-        let watch = cluster::watch::run(self.cluster, self.client, self.node_selector, nodes, pods, ending.clone());
+        let watch =
+            cluster::watch::run(self.memory.cluster, self.client, self.node_selector, nodes, pods, ending.clone());
         background.spawn("watch of nodes and pods", watch);
         background.spawn("watch of authentication settings", self.trust.follow(trust, ending.clone()));
-        let scraper = self.scraper.run(self.heartbeat, first_round, self.filled.clone(), ending.clone());
+        let Replicas { replica, filled, .. } = self.replicas;
+        let scraper = self.scraper.run(self.heartbeat, first_round, filled.clone(), ending.clone());
         background.spawn("scraper", scraper);
-        if let Some(replica) = self.replica {
-            background.spawn("replica", replica.run(self.filled, stop.clone(), ending.clone()));
+        if let Some(replica) = replica {
+            background.spawn("replica", replica.run(filled, stop.clone(), ending.clone()));
         }
-        background.spawn("kept moments", self.moments.run(ending.clone()));
+        background.spawn("kept moments", self.memory.moments.run(ending.clone()));
         if let Some(exporter) = self.exporter {
             // Writing and compressing batches would hold up scrapes.
             background.spawn_on("exporter", &workers.handle, exporter.run(ending.clone()));
@@ -262,39 +239,6 @@ impl Memory {
         let (resolution, max_sample_age) = (settings.scraping.resolution, settings.max_sample_age);
         let moments = Moments::new(world, clock.clone(), (revisions, tag), resolution, max_sample_age);
         Self { cluster, store, moments: Arc::new(moments) }
-    }
-}
-
-impl Rooms {
-    fn build(
-        settings: &Settings,
-        memory: &Memory,
-        config: &kube::Config,
-        clock: &Clock,
-        registry: &mut Registry,
-    ) -> anyhow::Result<Self> {
-        let (door, metrics) =
-            (DoorMetrics::register(registry), cluster::Metrics::register(registry, Arc::clone(&memory.cluster)));
-        let (max_sample_age, access) = (settings.max_sample_age, KubeletAccess::from_config(config)?);
-        let (cluster, store) = (Arc::clone(&memory.cluster), Arc::clone(&memory.store));
-        let scraper =
-            Scraper::build(&settings.scraping, max_sample_age, access, cluster, store, clock.clone(), registry)?;
-        let world = (Arc::clone(&memory.cluster), Arc::clone(&memory.store));
-        let exporter = Exporter::build(&settings.export, max_sample_age, world, clock, registry);
-        let replicas = ReplicaMetrics::register(registry);
-        let exporter = exporter.context("export, in the file of --config")?;
-        Ok(Self { door, cluster: metrics, scraper, exporter, replicas })
-    }
-}
-
-impl DoorMetrics {
-    fn register(registry: &mut Registry) -> Self {
-        Self {
-            listener: ListenerMetrics::register(registry),
-            requests: apiserver::Metrics::register(registry),
-            authn: authn::register_metrics(registry),
-            authz: authz::register_metrics(registry),
-        }
     }
 }
 

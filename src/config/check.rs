@@ -49,7 +49,7 @@ fn read(args: &ServeArgs, variable: &impl Fn(&str) -> Option<String>, faults: &m
         serving: serving?,
         authentication: authentication?,
         authorization: authorization?,
-        pod: pod?,
+        pod,
         shutdown: shutdown?,
         telemetry: telemetry?,
         export: export?,

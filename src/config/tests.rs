@@ -67,6 +67,7 @@ fn all_faults_are_told_together() {
         "--max-sample-age=-1s",
         "--kubelet-port=70000",
         "--tls-cert-file=/nowhere/tls.crt",
+        "--pod-name=custom-api-server-1",
         "--log-format=xml",
     ])
     .unwrap_err();
@@ -80,12 +81,13 @@ fn all_faults_are_told_together() {
             "--kubelet-port",
             "--tls-private-key-file",
             "--tls-cert-file",
+            "--pod-ip",
             "--log-format"
         ]
     );
     let told = faults.to_string();
     assert!(told.starts_with("wrong configuration:\n  --service: must be NAMESPACE/NAME"), "{told}");
-    assert_eq!(told.lines().count(), 8);
+    assert_eq!(told.lines().count(), 9);
 }
 
 #[test]
@@ -150,6 +152,18 @@ fn each_group_can_be_turned_off_but_not_all() {
     let told = served(&["--serve-groups="]).unwrap_err().to_string();
     assert!(told.ends_with("--serve-groups: must name one or more of own, metrics.k8s.io"), "{told}");
     assert_eq!(faulty(&["--api-group=example", "--serve-groups=none"]), ["--api-group", "--serve-groups"]);
+}
+
+#[test]
+fn a_pod_is_known_by_name_and_address() {
+    let pod = |flags: &[&str]| settings(flags).map(|settings| settings.pod);
+    assert_eq!(pod(&[]), Ok(None));
+    assert_eq!(pod(&["--pod-name=", "--pod-ip="]), Ok(None));
+    let known = pod(&["--pod-name=custom-api-server-1", "--pod-ip=fd00::7"]).unwrap().unwrap();
+    assert_eq!((known.name.as_str(), known.address.to_string().as_str()), ("custom-api-server-1", "fd00::7"));
+    assert_eq!(faulty(&["--pod-name=one"]), ["--pod-ip"]);
+    assert_eq!(faulty(&["--pod-ip=10.0.0.1"]), ["--pod-name"]);
+    assert_eq!(faulty(&["--pod-name=../one", "--pod-ip=localhost"]), ["--pod-name", "--pod-ip"]);
 }
 
 #[test]

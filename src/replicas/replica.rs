@@ -108,11 +108,10 @@ impl Replica {
         let others = if others == Ok(true) { self.leases.ready() } else { Vec::new() };
         let received = tokio::time::timeout_at(deadline, self.credentials.wait_for(Option::is_some)).await;
         let credentials = received.ok().and_then(Result::ok).and_then(|credentials| credentials.clone());
-        match credentials {
-            Some(credentials) => {
-                self.hand_over.take(&others, &credentials, &self.service.dns_name(), deadline).await;
-            }
-            None => tracing::warn!("no hand-over: there is no certificate to show to other replicas"),
+        if let Some(credentials) = credentials {
+            self.hand_over.take(&others, &credentials, &self.service.dns_name(), deadline).await;
+        } else {
+            tracing::warn!("no hand-over: there is no certificate to show to other replicas");
         }
     }
 

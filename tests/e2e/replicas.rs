@@ -89,11 +89,6 @@ impl Replicas {
         Ok((dead, Instant::now()))
     }
 
-    /// The port of a replica.
-    pub(crate) fn port_of(&self, index: usize) -> u16 {
-        self.ports[index]
-    }
-
     /// What those that were started last have logged.
     pub(crate) fn logs(&self) -> String {
         (0..SLOTS).filter_map(|index| std::fs::read_to_string(self.log(index)).ok()).collect()

@@ -29,13 +29,17 @@ const LEASES: &str = "apis/coordination.k8s.io/v1/namespaces/custom-api/leases";
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_begins_with_what_another_knows_and_tells_the_same() {
     let folder = tempfile::tempdir().unwrap();
-    if let Err(error) = run(folder.path()).await {
-        let logs = ["one", "two"].map(|name| std::fs::read_to_string(folder.path().join(name)).unwrap_or_default());
-        panic!("{error}\n{}", logs.concat());
+    match run(folder.path()).await {
+        Ok(seen) => println!("{}", seen.join("\n")),
+        Err(error) => {
+            let logs = ["one", "two"].map(|name| std::fs::read_to_string(folder.path().join(name)).unwrap_or_default());
+            panic!("{error}\n{}", logs.concat());
+        }
     }
 }
 
-async fn run(folder: &Path) -> Result<(), String> {
+/// What was seen.
+async fn run(folder: &Path) -> Result<Vec<String>, String> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let simulation = Simulation::start(Scenario::bench(3, 10, 2), folder).await?;
     let one = Replica::start(&simulation, "one", folder).await?;
@@ -46,13 +50,12 @@ async fn run(folder: &Path) -> Result<(), String> {
     let two = Replica::start(&simulation, "two", folder).await?;
     let at_once = Look::now(&two.client).await?;
     whole_with_true_windows(&at_once)?;
-    taken(&two).await?;
-    // A kubelet is asked for its own rates when a run has none: nobody was.
-    println!("{} requests to kubelets in the start of the second", simulation.requests() - asked_before);
-
-    agree(&simulation, &one, &two).await?;
+    let mut seen = taken(&two).await?;
+    seen.push(format!("{} requests to kubelets in the start of the second", simulation.requests() - asked_before));
+    seen.push(agree(&simulation, &one, &two).await?);
     only_for_replicas(&one).await?;
-    leave(&simulation, one, two).await
+    leave(&simulation, one, two).await?;
+    Ok(seen)
 }
 
 /// A running replica and an administrator's client of it.
@@ -96,7 +99,8 @@ fn whole_with_true_windows(look: &Look) -> Result<(), String> {
     by_kubelet.map_or(Ok(()), |pod| Err(format!("not from two samples: {pod}")))
 }
 
-async fn taken(replica: &Replica) -> Result<(), String> {
+/// What the replica tells of its hand-over, which took everything.
+async fn taken(replica: &Replica) -> Result<Vec<String>, String> {
     let metrics = get(&replica.client, "/metrics").await?;
     for line in [r#"hand_overs_total{outcome="taken"} 1"#, r#"hand_over_samples_total{verdict="taken"} 63"#] {
         if !metrics.contains(&format!("kube_vitals_{line}\n")) {
@@ -104,14 +108,13 @@ async fn taken(replica: &Replica) -> Result<(), String> {
         }
     }
     let told = metrics.lines().filter(|line| line.starts_with("kube_vitals_hand_over"));
-    told.for_each(|line| println!("{line}"));
-    Ok(())
+    Ok(told.map(str::to_owned).collect())
 }
 
 /// Over three rounds: the same pods, each number on the curve that it came from, and what one tells
 /// the other tells too within a resolution. (Their times may be further apart than that: a kubelet
 /// reads its containers every ten seconds or so, and one replica asks before, the other after.)
-async fn agree(simulation: &Simulation, one: &Replica, two: &Replica) -> Result<(), String> {
+async fn agree(simulation: &Simulation, one: &Replica, two: &Replica) -> Result<String, String> {
     let (mut compared, mut behind) = (0, [Behind::default(), Behind::default()]);
     let end = Instant::now() + RESOLUTION * 3;
     while Instant::now() < end {
@@ -127,8 +130,10 @@ async fn agree(simulation: &Simulation, one: &Replica, two: &Replica) -> Result<
         sleep(Duration::from_millis(250)).await;
     }
     let longest = behind.iter().map(|behind| behind.longest).max().unwrap_or_default();
-    println!("{compared} values of both replicas equal their curve; one is {longest:.1?} behind the other at most");
-    if longest > RESOLUTION + LATENESS { Err(format!("one is {longest:?} behind the other")) } else { Ok(()) }
+    if longest > RESOLUTION + LATENESS {
+        return Err(format!("one is {longest:?} behind the other"));
+    }
+    Ok(format!("{compared} values of both equal their curve; one was {longest:.1?} behind the other at most"))
 }
 
 /// For how long a replica tells of something older than the other does.

@@ -24,18 +24,17 @@ pub struct ReplicaArgs {
 }
 
 impl ReplicaArgs {
-    /// `Some(None)` where neither is given.
-    pub(in crate::config) fn read(&self, faults: &mut Faults) -> Option<Option<Pod>> {
+    /// `None` where neither is given, or where something is wrong.
+    pub(in crate::config) fn read(&self, faults: &mut Faults) -> Option<Pod> {
         let name = self.pod_name.as_deref().filter(|typed| !typed.is_empty());
         let address = self.pod_ip.as_deref().filter(|typed| !typed.is_empty());
         match (name, address) {
-            (None, None) => return Some(None),
             (Some(_), None) => faults.add("--pod-ip", "is needed beside --pod-name"),
             (None, Some(_)) => faults.add("--pod-name", "is needed beside --pod-ip"),
-            (Some(_), Some(_)) => {}
+            (None, None) | (Some(_), Some(_)) => {}
         }
         let name = faults.read("--pod-name", name?, dns_subdomain);
         let address = faults.read("--pod-ip", address?, plain);
-        Some(Some(Pod { name: name?, address: address? }))
+        Some(Pod { name: name?, address: address? })
     }
 }
