@@ -66,7 +66,7 @@ mod tests {
     use rustls::pki_types::pem::PemObject as _;
 
     use super::*;
-    use crate::apiserver::authn::{Authenticate as _, Authenticator};
+    use crate::apiserver::authn::{Authenticate as _, Authenticator, Via};
     use crate::apiserver::fixtures::{ApiServer, NOW, peer};
     use crate::clock::Clock;
     use crate::config;
@@ -98,6 +98,8 @@ mod tests {
         let foreign = shown(&other.replica(&other.authority, NOW).unwrap().certificate);
         assert!(!authenticator.is_replica(&foreign));
         assert!(!authenticator.is_replica(&shown(&one.certificate)), "a serving certificate is no client's");
+        let as_user = authenticator.authenticate(&shown(&own.certificate), &mut http::HeaderMap::new()).await;
+        assert!(as_user.is_ok_and(|user| user.via == Via::Anonymous), "a replica is no user");
         let overlap = format!("{}{}", one.authority, other.authority);
         introductions.follow(&overlap, &one, NOW);
         assert!(authenticator.is_replica(&shown(&own.certificate)) && authenticator.is_replica(&foreign));
