@@ -11,6 +11,9 @@ pub(super) enum Error {
     /// It cannot be reached, or the connection broke.
     #[error("it does not answer")]
     Unreachable(#[source] reqwest::Error),
+    /// Time is over, be it before its answer or in the middle of it.
+    #[error("it takes too long")]
+    Slow,
     /// It answers with another status than 200.
     #[error("it answered with status {0}")]
     Status(u16),

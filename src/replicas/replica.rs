@@ -106,13 +106,13 @@ impl Replica {
         let deadline = Instant::now() + HAND_OVER;
         let others = tokio::time::timeout_at(deadline, self.leases.look(&self.own.name)).await;
         let others = if others == Ok(true) { self.leases.ready() } else { Vec::new() };
+        let credentials = if others.is_empty() { None } else { self.credentials_by(deadline).await };
+        self.hand_over.take(&others, credentials.as_ref(), &self.service.dns_name(), deadline).await;
+    }
+
+    async fn credentials_by(&mut self, deadline: Instant) -> Option<Credentials> {
         let received = tokio::time::timeout_at(deadline, self.credentials.wait_for(Option::is_some)).await;
-        let credentials = received.ok().and_then(Result::ok).and_then(|credentials| credentials.clone());
-        if let Some(credentials) = credentials {
-            self.hand_over.take(&others, &credentials, &self.service.dns_name(), deadline).await;
-        } else {
-            tracing::warn!("no hand-over: there is no certificate to show to other replicas");
-        }
+        received.ok()?.ok()?.clone()
     }
 
     async fn keep(&mut self, stop: &CancellationToken) {
@@ -123,7 +123,9 @@ impl Replica {
                 (false, true) => State::Ready,
                 (false, false) => State::Starting,
             };
-            failures = if self.leases.beat(&self.own).await { 0 } else { failures + 1 };
+            // An API server that hangs is one that does not let us.
+            let beat = tokio::time::timeout(self.own.lasts, self.leases.beat(&self.own)).await;
+            failures = if beat == Ok(true) { 0 } else { failures + 1 };
             let pause = match self.own.state {
                 State::Starting => START_BEAT.min(self.beat),
                 State::Ready | State::Stopping => self.beat,
