@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 
 use tracing::Dispatch;
-use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
+use tracing_subscriber::filter::{FilterExt, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, fmt};
@@ -38,7 +38,7 @@ where
     S: tracing::Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
     W: for<'line> fmt::MakeWriter<'line> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::builder().parse(&settings.log_filter).map_err(Error::LogFilter)?;
+    let filter: Targets = settings.log_filter.parse().map_err(Error::LogFilter)?;
     // Events carry all their fields themselves. Logs that asked for spans would keep every span
     // alive even where nobody collects traces.
     let filter = filter.and(filter_fn(|metadata| !metadata.is_span()));
