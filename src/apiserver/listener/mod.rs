@@ -12,6 +12,7 @@
 //! users or answers.
 
 mod activity;
+mod at_once;
 mod connection;
 mod metrics;
 mod peer;
