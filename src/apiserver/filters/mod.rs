@@ -20,6 +20,7 @@ mod chain;
 mod gzip;
 mod in_flight;
 mod panic;
+mod refusals;
 mod server_span;
 mod time_limit;
 
