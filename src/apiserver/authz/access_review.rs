@@ -11,7 +11,7 @@ use kube::Client;
 
 use super::{AuthzError, Decision};
 use crate::apiserver::authn::User;
-use crate::apiserver::reviews::{ReviewError, Source, Verdicts, ask};
+use crate::apiserver::reviews::{Asker, ReviewError, Source, Verdicts};
 use crate::apiserver::{RequestInfo, ResourceRequest, ReviewMetrics};
 use crate::config;
 
@@ -24,7 +24,7 @@ const MAX_KEPT_QUESTION_BYTES: usize = 10_000;
 
 /// Asks whether users may, and remembers the answers.
 pub(super) struct AccessReviewer {
-    client: Client,
+    asker: Asker,
     allowed_ttl: Duration,
     denied_ttl: Duration,
     verdicts: Verdicts<Box<str>, Verdict>,
@@ -37,7 +37,7 @@ type Verdict = Result<Decision, AuthzError>;
 impl AccessReviewer {
     pub(super) fn new(client: Client, settings: &config::Authorization, metrics: ReviewMetrics) -> Self {
         Self {
-            client,
+            asker: Asker::new(client),
             allowed_ttl: settings.allowed_ttl,
             denied_ttl: settings.denied_ttl,
             verdicts: Verdicts::new(KEPT, KEPT_BYTES, weight),
@@ -68,7 +68,7 @@ impl AccessReviewer {
 
     fn ask(&self, spec: SubjectAccessReviewSpec) -> impl Future<Output = Result<Verdict, ReviewError>> + Send + use<> {
         let review = SubjectAccessReview { spec, ..SubjectAccessReview::default() };
-        let answer = self.metrics.timed(ask(self.client.clone(), review));
+        let answer = self.metrics.timed(self.asker.clone().ask(review));
         // An answer without a status says nothing, which is no yes.
         answer.map_ok(|review| read(review.status.unwrap_or_default()))
     }
