@@ -23,6 +23,8 @@ mod metrics;
 mod reasons;
 mod repository;
 mod rules;
+mod scripted_api;
+mod spoofing;
 mod stop;
 mod traces;
 mod waiting;
