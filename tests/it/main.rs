@@ -22,6 +22,7 @@ mod manifests;
 mod metrics;
 mod reasons;
 mod repository;
+mod reviews;
 mod rules;
 mod scripted_api;
 mod spoofing;

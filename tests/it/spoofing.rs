@@ -4,9 +4,9 @@
 //! What the caller is taken for shows in the answer: the group that is claimed may do everything
 //! unasked, and whoever else asks is refused by name. Takes some 20 s in a debug build.
 
-mod certificates;
+pub(crate) mod certificates;
 mod claims;
-mod wire;
+pub(crate) mod wire;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;

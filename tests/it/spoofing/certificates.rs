@@ -13,15 +13,15 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
 /// The common name that the ConfigMap allows.
-pub(super) const PROXY: &str = "front-proxy-client";
+pub(crate) const PROXY: &str = "front-proxy-client";
 /// The name in the server's certificate.
-pub(super) const HOST: &str = "custom-api.custom-api.svc";
+pub(crate) const HOST: &str = "custom-api.custom-api.svc";
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
 /// What is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shown {
+pub(crate) enum Shown {
     Nothing,
     OfForeignAuthority,
     OfClusterClients,
@@ -36,7 +36,7 @@ pub(super) enum Shown {
 }
 
 impl Shown {
-    pub(super) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Nothing,
         Self::OfForeignAuthority,
         Self::OfClusterClients,
@@ -51,26 +51,26 @@ impl Shown {
     ];
 
     /// Whether it is a front proxy's, as long as its authority is believed.
-    pub(super) fn speaks_for_others(self) -> bool {
+    pub(crate) fn speaks_for_others(self) -> bool {
         matches!(self, Self::Right | Self::WithItsIntermediate)
     }
 }
 
 /// The authorities of a cluster, and one from elsewhere.
-pub(super) struct Authorities {
+pub(crate) struct Authorities {
     /// Of front proxies.
-    pub(super) proxies: Authority,
+    pub(crate) proxies: Authority,
     /// Of front proxies, after the rotation.
-    pub(super) next_proxies: Authority,
+    pub(crate) next_proxies: Authority,
     /// Of clients with certificates of their own.
-    pub(super) clients: Authority,
+    pub(crate) clients: Authority,
     intermediate: Authority,
     foreign: Authority,
     serving: Authority,
 }
 
 impl Authorities {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let proxies = authority("proxies");
         let intermediate =
             CertifiedIssuer::signed_by(authority_params("proxies below"), KeyPair::generate().unwrap(), &proxies);
@@ -86,7 +86,7 @@ impl Authorities {
     }
 
     /// Writes the server's certificate and key; the flags to name them.
-    pub(super) fn serving_flags(&self, folder: &Path) -> [String; 4] {
+    pub(crate) fn serving_flags(&self, folder: &Path) -> [String; 4] {
         let params = leaf(HOST, ExtendedKeyUsagePurpose::ServerAuth);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.serving).unwrap();
@@ -98,12 +98,12 @@ impl Authorities {
     }
 
     /// A client that shows `shown`.
-    pub(super) fn client(&self, shown: Shown, alpn: &[u8]) -> Arc<ClientConfig> {
+    pub(crate) fn client(&self, shown: Shown, alpn: &[u8]) -> Arc<ClientConfig> {
         self.config(self.credential(shown), alpn)
     }
 
     /// A client that shows the certificate of a front proxy after the rotation.
-    pub(super) fn next_client(&self, alpn: &[u8]) -> Arc<ClientConfig> {
+    pub(crate) fn next_client(&self, alpn: &[u8]) -> Arc<ClientConfig> {
         self.config(Some(signed(&self.next_proxies, PROXY, |_| ())), alpn)
     }
 

@@ -22,15 +22,15 @@ use super::certificates::HOST;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Protocol {
+pub(crate) enum Protocol {
     Http1,
     Http2,
 }
 
 impl Protocol {
-    pub(super) const ALL: [Self; 2] = [Self::Http1, Self::Http2];
+    pub(crate) const ALL: [Self; 2] = [Self::Http1, Self::Http2];
 
-    pub(super) fn alpn(self) -> &'static [u8] {
+    pub(crate) fn alpn(self) -> &'static [u8] {
         match self {
             Self::Http1 => b"http/1.1",
             Self::Http2 => b"h2",
@@ -39,10 +39,10 @@ impl Protocol {
 }
 
 /// A header as it is spelled, and its value.
-pub(super) type Header = (String, Vec<u8>);
+pub(crate) type Header = (String, Vec<u8>);
 
 /// Somebody at an address of his own, whose connection is kept for as long as the server keeps it.
-pub(super) struct Caller {
+pub(crate) struct Caller {
     protocol: Protocol,
     config: Arc<ClientConfig>,
     from: Ipv4Addr,
@@ -57,19 +57,19 @@ enum Connection {
 
 /// Status and body.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) code: u16,
-    pub(super) body: String,
+pub(crate) struct Answer {
+    pub(crate) code: u16,
+    pub(crate) body: String,
 }
 
 impl Caller {
-    pub(super) fn new(protocol: Protocol, config: Arc<ClientConfig>, from: Ipv4Addr, port: u16) -> Self {
+    pub(crate) fn new(protocol: Protocol, config: Arc<ClientConfig>, from: Ipv4Addr, port: u16) -> Self {
         let server = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         Self { protocol, config, from, server, connection: None }
     }
 
     /// Asks once more on the connection, or on a new one where the server has closed it.
-    pub(super) async fn ask(&mut self, path: &str, headers: &[Header]) -> Result<Answer, String> {
+    pub(crate) async fn ask(&mut self, path: &str, headers: &[Header]) -> Result<Answer, String> {
         if let Some(connection) = self.connection.take()
             && let Ok(answer) = self.ask_on(connection, path, headers).await
         {
