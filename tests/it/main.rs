@@ -25,6 +25,7 @@ mod repository;
 mod reviews;
 mod rules;
 mod scripted_api;
+mod secrets;
 mod spoofing;
 mod stop;
 mod traces;

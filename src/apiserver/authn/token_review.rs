@@ -57,9 +57,7 @@ impl TokenReviewer {
         if token.len() > MAX_TOKEN_BYTES {
             return Ok((Reviewed::Refused("the token is too long".into()), Source::Kept));
         }
-        let mut key = [0; 32];
-        key.copy_from_slice(hmac::sign(&self.key, token.as_bytes()).as_ref());
-        let ttl = self.ttl;
+        let (key, ttl) = (self.place(token), self.ttl);
         let believed = move |reviewed: &Reviewed| match reviewed {
             Reviewed::Of(_) | Reviewed::Nobodys => ttl,
             Reviewed::Refused(_) => Duration::ZERO,
@@ -67,6 +65,13 @@ impl TokenReviewer {
         let (reviewed, source) = self.verdicts.on(key, believed, || self.ask(token)).await?;
         self.metrics.judged(source);
         Ok((reviewed, source))
+    }
+
+    /// Where the answer about `token` is kept.
+    fn place(&self, token: &str) -> [u8; 32] {
+        let mut place = [0; 32];
+        place.copy_from_slice(hmac::sign(&self.key, token.as_bytes()).as_ref());
+        place
     }
 
     fn ask(&self, token: &str) -> impl Future<Output = Result<Reviewed, ReviewError>> + Send + use<> {
