@@ -10,6 +10,7 @@
     clippy::disallowed_types,
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
     clippy::indexing_slicing,
     clippy::print_stdout,
     reason = "a suite that waits in real time and prints what it saw"

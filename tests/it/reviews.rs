@@ -124,7 +124,9 @@ impl Manner {
 async fn whatever_the_api_server_answers_nobody_is_let_in() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let table = futures::future::join_all(Manner::ALL.into_iter().map(|manner| row(manner).boxed_local())).await;
-    table.iter().for_each(|line| println!("{line}"));
+    for line in table {
+        println!("{line}");
+    }
 }
 
 /// One program and an API server of this manner; a line of the table.
@@ -133,16 +135,16 @@ async fn row(manner: Manner) -> String {
     let resident = usage_of::resident_bytes(stage.server.process.id()).unwrap();
     let (token_code, access_code) = manner.codes();
     let bearer = [("authorization".to_owned(), format!("Bearer {TOKEN}").into_bytes())];
-    let asked = Instant::now();
+    let begun = Instant::now();
     let (token, access) = tokio::join!(stage.ask(Shown::Nothing, &bearer), stage.ask(Shown::OfClusterClients, &[]));
-    assert!(asked.elapsed() < PATIENCE, "{manner:?}: answered after {:?}", asked.elapsed());
+    assert!(begun.elapsed() < PATIENCE, "{manner:?}: answered after {:?}", begun.elapsed());
     assert_eq!(token.code, token_code, "{manner:?}: {}", token.body);
     assert_eq!(access.code, access_code, "{manner:?}: {}", access.body);
     for answer in [&token, &access] {
         assert!(!answer.body.contains(TOKEN) && !answer.body.contains("liar"), "{manner:?}: {}", answer.body);
     }
-    let taken = usage_of::peak_resident_bytes(stage.server.process.id()).unwrap().saturating_sub(resident);
-    assert!(taken < MEMORY_BYTES, "{manner:?}: {taken} bytes");
+    let grown_bytes = usage_of::peak_resident_bytes(stage.server.process.id()).unwrap().saturating_sub(resident);
+    assert!(grown_bytes < MEMORY_BYTES, "{manner:?}: {grown_bytes} bytes");
     // Before it is asked again, so that only what was remembered could refuse.
     let before = stage.reviews("tokenreviews");
     stage.mended.store(true, Ordering::Relaxed);
@@ -152,7 +154,7 @@ async fn row(manner: Manner) -> String {
     assert_eq!(access.code, if is_remembered(access_code) { access_code } else { 200 }, "{manner:?}: {}", access.body);
     let log = std::fs::read_to_string(&stage.log).unwrap();
     assert!(!log.contains(TOKEN), "{manner:?}: the log repeats the token");
-    format!("{manner:?}: token {token_code}, access {access_code}, asked {before} times, +{} KiB", taken / 1024)
+    format!("{manner:?}: token {token_code}, access {access_code}, asked {before} times, +{} KiB", grown_bytes / 1024)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -202,13 +204,16 @@ async fn a_refusal_does_not_tell_what_exists() {
     })
     .await
     .unwrap();
-    let paths: [(&dyn Fn(&str) -> String, &str); 2] = [(&of_pods, &pod.name), (&of_nodes, &node.to_string())];
-    for (path, name) in paths {
-        let absent = "x".repeat(name.len());
-        let (code, headers, body) = ask(path(name), Some(guest)).await.unwrap();
+    let node = node.to_string();
+    let absent = |name: &str| "x".repeat(name.len());
+    for (name, path, path_of_absent) in [
+        (&*pod.name, of_pods(&pod.name), of_pods(&absent(&pod.name))),
+        (&*node, of_nodes(&node), of_nodes(&absent(&node))),
+    ] {
+        let (code, headers, body) = ask(path, Some(guest)).await.unwrap();
         assert_eq!(code, 403, "{body}");
-        let of_absent = ask(path(&absent), Some(guest)).await.unwrap();
-        assert_eq!((code, headers, body.replace(name, &absent)), of_absent);
+        let told_of_absent = ask(path_of_absent, Some(guest)).await.unwrap();
+        assert_eq!((code, headers, body.replace(name, &absent(name))), told_of_absent);
     }
 }
 
@@ -232,7 +237,7 @@ impl Stage {
         let mended = Arc::<AtomicBool>::default();
         let is_mended = Arc::clone(&mended);
         let answer = move |review: &Review| {
-            if is_mended.load(Ordering::Relaxed) { well(review) } else { manner.answer(review) }
+            if is_mended.load(Ordering::Relaxed) { Some(well(review)) } else { manner.answer(review) }
         };
         let config_map = json!({"client-ca-file": authorities.clients.pem()});
         let api = ScriptedApi::start(config_map, answer).await.unwrap();
@@ -265,8 +270,8 @@ impl Stage {
 }
 
 /// A good answer: the token is good, and everybody may.
-fn well(review: &Review) -> Option<Response> {
-    Some(reviewed(review, &json!({"authenticated": true, "user": {"username": "ann"}, "allowed": true})))
+fn well(review: &Review) -> Response {
+    reviewed(review, &json!({"authenticated": true, "user": {"username": "ann"}, "allowed": true}))
 }
 
 fn created(body: Body) -> Response {

@@ -49,14 +49,11 @@ impl Refusals {
     /// 429 where it has been refused too often.
     pub(super) fn attempt(&self, address: IpAddr) -> Result<Attempt, Status> {
         let (address, now) = (address.to_canonical(), Instant::now());
-        let tally = match self.tallies.get(&address) {
-            Some(tally) => tally,
-            None => {
-                let tally = Arc::new(Tally(Mutex::new(now)));
-                self.tallies.insert(address, Arc::clone(&tally));
-                tally
-            }
-        };
+        let tally = self.tallies.get(&address).unwrap_or_else(|| {
+            let tally = Arc::new(Tally(Mutex::new(now)));
+            self.tallies.insert(address, Arc::clone(&tally));
+            tally
+        });
         if tally.charge(now) {
             return Ok(Attempt(tally));
         }

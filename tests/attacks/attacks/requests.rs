@@ -1,6 +1,5 @@
 //! Attacks with requests that any client could make.
 
-use std::future::Future;
 use std::io::{self, Write as _};
 
 use flate2::Compression;
@@ -85,19 +84,17 @@ where
     attacker.many(clients, work).await;
 }
 
-fn turns<F>(attacker: Attacker, client_number: usize, ask: F) -> impl Future<Output = io::Result<()>> + Send
+async fn turns<F>(attacker: Attacker, client_number: usize, ask: F) -> io::Result<()>
 where
-    F: Fn(&Client, &Attacker, &str) -> reqwest::RequestBuilder + Send + Sync,
+    F: Fn(&Client, &Attacker, &str) -> reqwest::RequestBuilder,
 {
-    async move {
-        let client = attacker.client()?.http1_only().build().map_err(io::Error::other)?;
-        for turn in 0_u64.. {
-            let answer = ask(&client, &attacker, &format!("{client_number}-{turn}")).send().await;
-            if let Ok(answer) = answer {
-                let _ = answer.bytes().await;
-            }
-            attacker.did();
+    let client = attacker.client()?.http1_only().build().map_err(io::Error::other)?;
+    for turn in 0_u64.. {
+        let answer = ask(&client, &attacker, &format!("{client_number}-{turn}")).send().await;
+        if let Ok(answer) = answer {
+            let _ = answer.bytes().await;
         }
-        Ok(())
+        attacker.did();
     }
+    Ok(())
 }
