@@ -5,13 +5,13 @@ use std::time::Duration;
 use crate::measured::Measured;
 
 const MEBIBYTE: u64 = 1024 * 1024;
-/// Unoptimised code is some ten times slower.
-const SLOWER: u32 = if cfg!(debug_assertions) { 10 } else { 1 };
-/// Where attackers only wait, honest clients notice nothing.
-const PASSIVE_P99: Duration = Duration::from_millis(50 * SLOWER as u64);
+/// Where attackers only wait, honest clients notice nothing. Judged in a release build alone, as the next
+/// one: how long unoptimised code takes on a machine with other work says nothing. What is judged in any
+/// build is that they are answered.
+const PASSIVE_P99: Duration = Duration::from_millis(50);
 /// Attackers, honest clients and the server share the cores of one machine: what is left for the server
 /// is what bounds this.
-const ACTIVE_P99: Duration = Duration::from_millis(300 * SLOWER as u64);
+const ACTIVE_P99: Duration = Duration::from_millis(300);
 /// Who only waits costs next to nothing.
 const PASSIVE_CORES: f64 = if cfg!(debug_assertions) { 1.5 } else { 0.35 };
 /// An address may ask so much at once, and then so much each second: what filters grant.
@@ -60,7 +60,7 @@ impl Bounds {
             (*peak_bytes > self.peak_mebibytes * MEBIBYTE)
                 .then(|| format!("{} MiB more than before, {} allowed", peak_bytes / MEBIBYTE, self.peak_mebibytes)),
             (*cores > self.cores).then(|| format!("{cores:.2} cores, {} allowed", self.cores)),
-            (p99 > self.p99).then(|| format!("honest p99 {p99:?}, {:?} allowed", self.p99)),
+            (p99 > self.p99 && !cfg!(debug_assertions)).then(|| format!("honest p99 {p99:?}, {:?} allowed", self.p99)),
             (honest.answers() < 20).then(|| format!("only {} honest answers", honest.answers())),
             honest.failures.first().map(|first| format!("{} honest failures: {first}", honest.failures.len())),
             recovery.as_ref().err().map(|error| format!("not given back: {error}")),

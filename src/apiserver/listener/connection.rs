@@ -79,6 +79,8 @@ impl Connection {
         let certificates = session.peer_certificates().unwrap_or_default();
         let certificates = certificates.iter().map(|certificate| certificate.clone().into_owned()).collect();
         let peer = Peer { address: self.address, certificates, id: self.id };
+        // Judged once: a proxy that dialled before it was known has the bounds of others, and dials
+        // again where they are too narrow.
         let bounds = if (self.trusted)(&peer) { TRUSTED } else { DIRECT };
 
         let (activity, closing) = (Activity::default(), CancellationToken::new());

@@ -151,3 +151,33 @@ fn is_passing(error: &ReviewError) -> bool {
         ReviewError::TimedOut | ReviewError::Unreadable => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::authentication::v1::TokenReview;
+    use serde_json::json;
+
+    use super::*;
+    use crate::apiserver::fixtures::ApiServer;
+
+    #[tokio::test(start_paused = true)]
+    async fn few_are_under_way_at_once_and_nobody_waits_longer_for_it() {
+        let api = ApiServer::hanging();
+        let asker = Asker::new(api.client());
+        let start = tokio::time::Instant::now();
+        let asking = (0..3 * UNDER_WAY).map(|_| asker.clone().ask(TokenReview::default()));
+        let answers = futures::future::join_all(asking).await;
+        assert!(answers.iter().all(|answer| matches!(answer, Err(ReviewError::TimedOut))));
+        assert_eq!((api.requests().len(), start.elapsed()), (UNDER_WAY, PATIENCE));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_too_long_or_of_another_kind_is_no_verdict() {
+        let long = json!({"status": {"authenticated": true, "error": "x".repeat(ANSWER_BYTES)}});
+        let other = json!({"kind": "Pod", "status": {"authenticated": true}});
+        for answer in [long, other, json!([])] {
+            let asker = Asker::new(ApiServer::answering(201, answer).client());
+            assert!(matches!(asker.ask(TokenReview::default()).await, Err(ReviewError::Unreadable)));
+        }
+    }
+}
