@@ -50,13 +50,18 @@ impl Bounds {
         Self { sheds: true, ..self }
     }
 
+    /// Whether so many deeds are an attack.
+    pub(crate) const fn is_attack(&self, deeds: u64) -> bool {
+        deeds >= self.least_deeds
+    }
+
     /// Whether `measured` stays within; an error tells every bound that it broke.
     pub(crate) fn hold(&self, measured: &Measured) -> Result<(), String> {
         let Measured { deeds, peak_bytes, cores, honest, recovery, reviews, seconds, .. } = measured;
         let most_reviews = REVIEWS.0 + (REVIEWS.1 * seconds) as u64;
         let p99 = honest.p99();
         let broken = [
-            (*deeds < self.least_deeds).then(|| format!("no attack: {deeds} deeds, {} wanted", self.least_deeds)),
+            (!self.is_attack(*deeds)).then(|| format!("no attack: {deeds} deeds, {} wanted", self.least_deeds)),
             (*peak_bytes > self.peak_mebibytes * MEBIBYTE)
                 .then(|| format!("{} MiB more than before, {} allowed", peak_bytes / MEBIBYTE, self.peak_mebibytes)),
             (*cores > self.cores).then(|| format!("{cores:.2} cores, {} allowed", self.cores)),

@@ -46,5 +46,6 @@ pub(crate) const ALL: &[Case] = &[
     case!("forbidden user", requests::forbidden_user, active(400, 16).with_shedding()),
     case!("long and deep selectors", requests::selectors, active(20, 32)),
     case!("lists by 64 clients", requests::lists, active(64, 96)),
-    case!("1,500 watches", http2::watches, active(1500, 192).with_shedding()),
+    // A thousand of them, each with what waits to be sent (128 KiB), two chunks of 32 KiB and its own.
+    case!("1,500 watches", http2::watches, active(1500, 224).with_shedding()),
 ];

@@ -12,9 +12,10 @@ const PODS: &str = "/apis/metrics.k8s.io/v1beta1/pods";
 
 /// Bodies that would be ten megabytes, were they inflated, and such that never end.
 pub(super) async fn bombs(attacker: Attacker) {
-    let mut bomb = GzEncoder::new(Vec::new(), Compression::best());
-    let _ = bomb.write_all(&vec![0; 10 << 20]);
-    let bomb = bytes::Bytes::from(bomb.finish().unwrap_or_default());
+    // One member after the other is as good as a long one, and sooner made.
+    let mut member = GzEncoder::new(Vec::new(), Compression::fast());
+    let _ = member.write_all(&vec![0; 1 << 20]);
+    let bomb = bytes::Bytes::from(member.finish().unwrap_or_default().repeat(10));
     let work = move |attacker: Attacker, number: usize| {
         let bomb = bomb.clone();
         async move {
