@@ -51,6 +51,6 @@ pub use moments::{Moments, Tag};
 pub use router::router;
 
 pub(crate) use listener::CloseConnection;
-pub use listener::{ConnectionId, Listener, Metrics as ListenerMetrics, Peer};
+pub use listener::{ConnectionId, Listener, Metrics as ListenerMetrics, Peer, Trusted};
 pub use request_info::{RequestInfo, ResourceRequest};
 pub use reviews::Metrics as ReviewMetrics;

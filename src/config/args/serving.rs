@@ -32,7 +32,7 @@ pub struct ServingArgs {
     /// Connections at once; further ones wait to be accepted
     ///
     /// The aggregator sends many requests over few connections; each one costs some 100 KiB at
-    /// worst.
+    /// worst. One address may have a quarter of them, and 16 in any case.
     #[arg(long, env = "KUBE_VITALS_MAX_CONNECTIONS", value_name = "NUMBER", default_value = "1024")]
     pub max_connections: String,
 
