@@ -125,6 +125,9 @@ pub struct Serving {
     pub port: u16,
     /// Certificate and key files; `None` = own certificates.
     pub certificate: Option<(PathBuf, PathBuf)>,
+    /// When an authority of our own takes over from another: how long it is known before it is used, and
+    /// the other believed after.
+    pub authority_overlap: Duration,
     /// Connections at once.
     pub max_connections: usize,
     /// Requests under way at once.
