@@ -86,7 +86,7 @@ impl Material {
         // The names were all tried once; that of the aggregator stands for them.
         let first = names.get(..1).unwrap_or(names);
         let is_good = |authorities: &[CertificateDer<'static>], at| {
-            pair.as_ref().is_ok_and(|pair| verify(authorities, pair, first, at).is_ok())
+            pair.as_ref().is_ok_and(|pair| verify(authorities, &pair.cert, first, at).is_ok())
         };
         let fitness = match &pair {
             Err(unfit) if unfit.is_early() => Fitness::NotYet,
@@ -160,7 +160,7 @@ impl Material {
         now: UnixMillis,
     ) -> Result<CertifiedKey, Unfit> {
         let pair = tls::certified_key(self.certificate.as_bytes(), self.key.as_bytes()).map_err(Unfit::Pair)?;
-        verify(believed, &pair, names, now).map(|()| pair)
+        verify(believed, &pair.cert, names, now).map(|()| pair)
     }
 }
 
@@ -173,9 +173,9 @@ impl Unfit {
 
 /// Judges as a client would that knows only `authorities`. The library never asks whether an authority
 /// is over; clients do.
-fn verify(
+pub(super) fn verify(
     authorities: &[CertificateDer<'static>],
-    pair: &CertifiedKey,
+    chain: &[CertificateDer<'static>],
     names: &[String],
     now: UnixMillis,
 ) -> Result<(), Unfit> {
@@ -188,8 +188,7 @@ fn verify(
     let now = UnixTime::since_unix_epoch(now.since(UnixMillis(0)));
     for name in names {
         let unfit = |source| Unfit::Name { name: name.clone(), source };
-        let (leaf, intermediates) =
-            pair.cert.split_first().ok_or_else(|| unfit(rustls::Error::NoCertificatesPresented))?;
+        let (leaf, intermediates) = chain.split_first().ok_or_else(|| unfit(rustls::Error::NoCertificatesPresented))?;
         let server = ServerName::try_from(name.as_str()).map_err(|_| unfit(Fault::NotValidForName.into()))?;
         verifier.verify_server_cert(leaf, intermediates, &server, &[], now).map_err(unfit)?;
     }

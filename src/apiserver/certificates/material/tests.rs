@@ -43,7 +43,7 @@ fn what_a_replica_makes_is_good_for_those_whose_clocks_are_a_year_off() {
 #[test]
 fn a_certificate_is_replaced_before_it_ends_and_never_before_it_begins() {
     let made = found(NOW);
-    for (days, fitness) in [(334, Fitness::Good), (336, Fitness::Ending), (363, Fitness::Ending), (365, Fitness::Unfit)]
+    for (days, fitness) in [(334, Fitness::Good), (336, Fitness::Ending), (363, Fitness::Ending), (366, Fitness::Unfit)]
     {
         assert_eq!(made.state(NOW + DAY * days).pair, fitness, "after {days} days");
     }

@@ -14,6 +14,9 @@ use crate::apiserver::fixtures::{ApiRequest, ApiServer, NOW};
 use crate::clock::UnixMillis;
 use crate::readiness::Readiness;
 
+mod damage;
+mod exchange;
+
 const SECRETS: &str = "/api/v1/namespaces/custom-api/secrets";
 const OVERLAP: Duration = Duration::from_hours(1);
 const API_SERVICES: &str = "/apis/apiregistration.k8s.io/v1/apiservices";
@@ -30,6 +33,8 @@ struct World {
     later: Vec<Value>,
     /// So many patches are refused first.
     refuse_patches: u32,
+    /// The Secret may be read alone.
+    forbid_writes: bool,
     /// Patches of this one are always refused.
     forbidden: &'static str,
 }
@@ -49,8 +54,7 @@ impl World {
                     self.secret = Some(faster);
                     return Some((409, failure(409)));
                 }
-                self.secret = Some(request.body.clone());
-                Some((200, request.body.clone()))
+                Some(self.write(request))
             }
             (&Method::PATCH, _) if self.refuse_patches > 0 => {
                 self.refuse_patches -= 1;
@@ -78,6 +82,25 @@ impl World {
             }
             _ => None,
         }
+    }
+}
+
+impl World {
+    /// As the API server does it: only who has seen the last version may replace it.
+    fn write(&mut self, request: &ApiRequest) -> (u16, Value) {
+        let version = |secret: &Value| secret["metadata"]["resourceVersion"].as_str().map(str::to_owned);
+        let kept = self.secret.as_ref().map(|secret| version(secret).unwrap());
+        if kept != version(&request.body) || (request.method == Method::POST) != kept.is_none() {
+            return (409, failure(409));
+        }
+        if self.forbid_writes {
+            return (403, failure(403));
+        }
+        let next = kept.map_or(1, |version| version.parse::<u64>().unwrap() + 1);
+        let mut written = request.body.clone();
+        written["metadata"]["resourceVersion"] = json!(next.to_string());
+        self.secret = Some(written.clone());
+        (200, written)
     }
 }
 
