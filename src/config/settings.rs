@@ -88,6 +88,17 @@ pub struct KubeletTls {
     pub trust: KubeletTrust,
     /// Client certificate and key files; besides or instead of the token.
     pub client_certificate: Option<(PathBuf, PathBuf)>,
+    /// What an accepted certificate must be for.
+    pub server_name: KubeletServerName,
+}
+
+/// What a kubelet's certificate must be for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KubeletServerName {
+    /// The address that was dialled.
+    Address,
+    /// The node's name, whatever address was dialled.
+    Node,
 }
 
 /// Whose kubelet certificates are accepted.
