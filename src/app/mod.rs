@@ -300,7 +300,8 @@ impl Certificates {
     ) -> anyhow::Result<Self> {
         let serving = Arc::clone(serving);
         if let Some((certificate, key)) = settings.serving.certificate.clone() {
-            return Ok(Self::Files(FileCertificates::load(certificate, key, serving).await?));
+            let files = FileCertificates::load(certificate, key, &settings.service, clock.clone(), serving);
+            return Ok(Self::Files(files.await?));
         }
         let (service, overlap) = (settings.service.clone(), settings.serving.authority_overlap);
         let own = OwnCertificates::new(client.clone(), service, clock.clone(), overlap, serving);

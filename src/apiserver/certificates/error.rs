@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::flaw::Flaw;
 use super::material::Unfit;
 use crate::apiserver::tls::PairError;
 
@@ -27,6 +28,15 @@ pub enum CertificateError {
         /// Why.
         #[source]
         source: PairError,
+    },
+    /// The operator must give a pair that clients accept; the one in force stays.
+    #[error("the certificate in {} is not taken over", certificate.display())]
+    Flawed {
+        /// The certificate's file.
+        certificate: PathBuf,
+        /// Why.
+        #[source]
+        source: Flaw,
     },
     /// No certificate could be made; a fault of ours.
     #[error("no certificate can be made")]

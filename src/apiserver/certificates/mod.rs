@@ -16,6 +16,7 @@ mod agreement;
 mod api_services;
 mod error;
 mod files;
+mod flaw;
 mod making;
 mod material;
 mod own;
@@ -24,5 +25,6 @@ mod secret;
 
 pub use error::CertificateError;
 pub use files::FileCertificates;
+pub use flaw::Flaw;
 pub use material::Unfit;
 pub use own::OwnCertificates;
