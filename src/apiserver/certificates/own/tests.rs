@@ -271,6 +271,15 @@ async fn an_api_service_that_is_applied_later_or_overwritten_is_set_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_ca_bundle_that_cert_manager_keeps_is_left_alone() {
+    let (name, mut kept) = api_service("v1.custom.example.com", "custom-api", &json!({"caBundle": "b3RoZXI="}));
+    kept["metadata"]["annotations"] = json!({"cert-manager.io/inject-ca-from": "custom-api/custom-api-serving"});
+    let (_, readiness, world, api) = run(World { api_services: [(name, kept)].into(), ..World::default() }).await;
+    assert!(readiness.is_ready() && api.requests().iter().all(|request| request.method != Method::PATCH));
+    assert_eq!(world.lock().api_services["v1.custom.example.com"]["spec"]["caBundle"], "b3RoZXI=");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refused_patch_is_tried_again() {
     let world = World {
         api_services: [api_service("v1.custom.example.com", "custom-api", &json!({}))].into(),
