@@ -14,9 +14,9 @@ const TRUST: &str = "/api/v1/namespaces/kube-system/configmaps/extension-apiserv
 /// Twenty a second.
 const PAUSE: Duration = Duration::from_millis(50);
 /// Before and after what happens.
-const STEADY: Duration = Duration::from_secs(3);
+const STEADY: Duration = Duration::from_secs(2);
 /// Two overlaps and some looks.
-const EXCHANGED: Duration = Duration::from_secs(60);
+const EXCHANGED: Duration = Duration::from_mins(1);
 
 type Checked = Result<(), String>;
 

@@ -122,7 +122,7 @@ impl Agreement {
 
     fn unfit(&self, kept: &Kept, source: Unfit) -> CertificateError {
         let remedy = kept.refusal().unwrap_or_else(|| "is this machine's clock right?".to_owned());
-        CertificateError::Unfit { secret: self.secret.path(), remedy, source }
+        CertificateError::Unfit { secret: self.secret.path(), remedy, source: Box::new(source) }
     }
 
     /// Once for each change of it.

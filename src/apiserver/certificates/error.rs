@@ -50,7 +50,7 @@ pub enum CertificateError {
         remedy: String,
         /// Why.
         #[source]
-        source: Unfit,
+        source: Box<Unfit>,
     },
     /// The operator must let us write it.
     #[error("the secret {secret} is to be changed and cannot be: {remedy}")]

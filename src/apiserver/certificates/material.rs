@@ -104,7 +104,7 @@ impl Material {
             is_asked: false,
         };
         let authority_ending = voucher.and_then(|voucher| expiry::ending(voucher));
-        Judged { authority_ending, pair, state }
+        Judged { pair, authority_ending, state }
     }
 
     /// After `step`.

@@ -1,6 +1,12 @@
 //! Secrets that somebody had a hand in.
 
+use Fate::{Founded, Refused, Renewed, Served};
+
 use super::*;
+
+const YEAR: Duration = Duration::from_hours(24 * 366);
+
+type Damage = Box<dyn Fn(&mut Value)>;
 
 /// What becomes of a damaged Secret.
 enum Fate {
@@ -14,16 +20,16 @@ enum Fate {
     Refused(&'static str),
 }
 
-fn without(part: &str) -> impl Fn(&mut Value) {
+fn without(part: &'static str) -> impl Fn(&mut Value) {
     move |secret| drop(secret["data"].as_object_mut().unwrap().remove(part))
 }
 
-fn with(part: &str, pem: &str) -> impl Fn(&mut Value) {
+fn with(part: &'static str, pem: &str) -> impl Fn(&mut Value) + use<> {
     let text = json!(BASE64_STANDARD.encode(pem));
     move |secret| secret["data"][part] = text.clone()
 }
 
-fn annotated(name: &str) -> impl Fn(&mut Value) {
+fn annotated(name: &'static str) -> impl Fn(&mut Value) {
     move |secret| secret["metadata"]["annotations"] = json!({name: "ours"})
 }
 
@@ -35,69 +41,90 @@ fn opaque(secret: &mut Value) {
     secret["type"] = json!("Opaque");
 }
 
+/// What was good, what was done to it, and what becomes of it.
+struct Case {
+    name: &'static str,
+    good: Material,
+    damages: Vec<Damage>,
+    fate: Fate,
+}
+
+fn case(name: &'static str, good: &Material, damages: Vec<Damage>, fate: Fate) -> Case {
+    Case { name, good: good.clone(), damages, fate }
+}
+
+fn damaged_pairs(good: &Material, other: &Material) -> Vec<Case> {
+    let expired = made(&names(&service()), NOW - YEAR);
+    let elsewhere = good.after(Step::Issue, &["elsewhere.svc".to_owned()], NOW).unwrap();
+    let other_names = [with("tls.crt", &elsewhere.certificate), with("tls.key", &elsewhere.key)];
+    let other_names = other_names.into_iter().map(|damage| Box::new(damage) as Damage).collect();
+    vec![
+        case("nothing", good, vec![], Served),
+        case("no certificate", good, vec![Box::new(without("tls.crt"))], Renewed),
+        case("no key", good, vec![Box::new(without("tls.key"))], Renewed),
+        case("a foreign key", good, vec![Box::new(with("tls.key", &other.key))], Renewed),
+        case("garbage", good, vec![Box::new(with("tls.crt", "garbage"))], Renewed),
+        case("other names", good, other_names, Renewed),
+        case("an expired pair", &expired, vec![], Renewed),
+        case("not good before next year", &made(&names(&service()), NOW + YEAR), vec![], Refused("clock")),
+    ]
+}
+
+fn damaged_authorities(good: &Material, other: &Material) -> Vec<Case> {
+    let neither: Vec<Damage> = vec![Box::new(without("ca.key")), Box::new(without("tls.key"))];
+    vec![
+        case("no issuer's key, the pair good", good, vec![Box::new(without("ca.key"))], Served),
+        case("a foreign issuer's key, the pair good", good, vec![Box::new(with("ca.key", &other.issuer_key))], Served),
+        case("neither key", good, neither, Founded),
+        case("no authority", good, vec![Box::new(without("ca.crt"))], Founded),
+        case("a foreign authority", good, vec![Box::new(with("ca.crt", &other.authorities))], Founded),
+    ]
+}
+
+fn other_keepers(good: &Material) -> Vec<Case> {
+    let expired = made(&names(&service()), NOW - YEAR);
+    let of_cert_manager = || Box::new(annotated("cert-manager.io/certificate-name")) as Damage;
+    let no_key = || Box::new(without("tls.key"));
+    vec![
+        case("another type", good, vec![Box::new(opaque)], Served),
+        case("another type and damage", good, vec![Box::new(opaque), no_key()], Renewed),
+        case("immutable", good, vec![Box::new(immutable)], Served),
+        case("immutable and damage", good, vec![Box::new(immutable), no_key()], Refused("delete it")),
+        case("cert-manager's", good, vec![of_cert_manager()], Served),
+        case("cert-manager's, expired", &expired, vec![of_cert_manager()], Refused("its Certificate \"ours\"")),
+    ]
+}
+
 #[tokio::test(start_paused = true)]
 async fn each_damage_is_repaired_or_refused_with_a_remedy() {
-    use Fate::{Founded, Refused, Renewed, Served};
-    let year = Duration::from_hours(24 * 366);
-    let names = names(&service());
-    let (good, other, expired) = (made(&names, NOW), made(&names, NOW), made(&names, NOW - year));
-    let elsewhere = {
-        let issued = good.after(Step::Issue, &["elsewhere.svc".to_owned()], NOW).unwrap();
-        move |secret: &mut Value| {
-            secret["data"]["tls.crt"] = json!(BASE64_STANDARD.encode(&issued.certificate));
-            secret["data"]["tls.key"] = json!(BASE64_STANDARD.encode(&issued.key));
+    let (good, other) = (made(&names(&service()), NOW), made(&names(&service()), NOW));
+    let mut cases = damaged_pairs(&good, &other);
+    cases.extend(damaged_authorities(&good, &other));
+    cases.extend(other_keepers(&good));
+    for Case { name, good, damages, fate } in cases {
+        let mut secret = kept(&good);
+        for damage in &damages {
+            damage(&mut secret);
         }
-    };
-    let early = made(&names, NOW + year);
-    type Damage<'a> = Box<dyn Fn(&mut Value) + 'a>;
-    let cases: Vec<(&str, &Material, Vec<Damage<'_>>, Fate)> = vec![
-        ("nothing", &good, vec![], Served),
-        ("no certificate", &good, vec![Box::new(without("tls.crt"))], Renewed),
-        ("no key", &good, vec![Box::new(without("tls.key"))], Renewed),
-        ("a foreign key", &good, vec![Box::new(with("tls.key", &other.key))], Renewed),
-        ("garbage", &good, vec![Box::new(with("tls.crt", "garbage"))], Renewed),
-        ("other names", &good, vec![Box::new(elsewhere)], Renewed),
-        ("an expired pair", &expired, vec![], Renewed),
-        ("no issuer's key, the pair good", &good, vec![Box::new(without("ca.key"))], Served),
-        ("a foreign issuer's key, the pair good", &good, vec![Box::new(with("ca.key", &other.issuer_key))], Served),
-        ("neither keys", &good, vec![Box::new(without("ca.key")), Box::new(without("tls.key"))], Founded),
-        ("no authority", &good, vec![Box::new(without("ca.crt"))], Founded),
-        ("a foreign authority", &good, vec![Box::new(with("ca.crt", &other.authorities))], Founded),
-        ("another type", &good, vec![Box::new(opaque)], Served),
-        ("another type and damage", &good, vec![Box::new(opaque), Box::new(without("tls.key"))], Renewed),
-        ("nothing, and immutable", &good, vec![Box::new(immutable)], Served),
-        ("immutable and damage", &good, vec![Box::new(immutable), Box::new(without("tls.key"))], Refused("delete it")),
-        ("cert-manager's", &good, vec![Box::new(annotated("cert-manager.io/certificate-name"))], Served),
-        (
-            "cert-manager's, expired",
-            &expired,
-            vec![Box::new(annotated("cert-manager.io/certificate-name"))],
-            Refused("mend its Certificate \"ours\""),
-        ),
-        ("not good before next year", &early, vec![], Refused("clock")),
-    ];
-    for (case, material, damages, fate) in cases {
-        let mut secret = kept(material);
-        damages.iter().for_each(|damage| damage(&mut secret));
         let (serving, readiness, world, api) = run(World { secret: Some(secret.clone()), ..World::default() }).await;
         let found = world.lock().secret.clone().unwrap();
         let is_written = api.requests().iter().any(|request| request.method == Method::PUT);
         let failure = readiness.checks()[0].failure.clone().unwrap_or_default();
         match fate {
-            Served => assert!(!is_written && serving.chain() == chain(material, NOW), "{case}: {failure}"),
+            Served => assert!(!is_written && serving.chain() == chain(&good, NOW), "{name}: {failure}"),
             Renewed => {
-                assert_eq!(found["data"]["ca.crt"], secret["data"]["ca.crt"], "{case}");
-                assert_eq!(serving.chain(), chain(&super::material(&found), NOW), "{case}");
+                assert_eq!(found["data"]["ca.crt"], secret["data"]["ca.crt"], "{name}");
+                assert_eq!(serving.chain(), chain(&material(&found), NOW), "{name}");
             }
             Founded => {
-                let new = super::material(&found);
-                assert!(new.issuer_key != material.issuer_key, "{case}");
-                assert_eq!(serving.chain(), chain(&new, NOW), "{case}");
+                let new = material(&found);
+                assert!(new.issuer_key != good.issuer_key, "{name}");
+                assert_eq!(serving.chain(), chain(&new, NOW), "{name}");
             }
             Refused(remedy) => {
-                assert!(!is_written && serving.chain().is_empty() && !readiness.is_ready(), "{case}");
-                assert!(failure.contains("custom-api/custom-api-serving-cert"), "{case}: {failure}");
-                assert!(failure.contains(remedy), "{case}: {failure}");
+                assert!(!is_written && serving.chain().is_empty() && !readiness.is_ready(), "{name}");
+                assert!(failure.contains("custom-api/custom-api-serving-cert"), "{name}: {failure}");
+                assert!(failure.contains(remedy), "{name}: {failure}");
             }
         }
     }
