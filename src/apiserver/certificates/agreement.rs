@@ -103,7 +103,7 @@ impl Agreement {
         let restored = kept_before.filter(|last| last.judge(&self.names, now).pair.is_ok());
         let material = match restored {
             Some(last) => last.clone(),
-            None => kept.material.after(step, &self.names, now).map_err(CertificateError::Making)?,
+            None => self.after(step, kept, judged)?,
         };
         let written = self.secret.write(kept, &material).await?;
         if matches!(written, Written::Done) {
@@ -111,6 +111,20 @@ impl Agreement {
             tracing::info!(secret = self.secret.path(), exists = kept.exists(), reason, "{step}");
         }
         Ok(written)
+    }
+
+    /// What is made is judged before it is kept.
+    fn after(&self, step: Step, kept: &Kept, judged: &Judged) -> Result<Material, CertificateError> {
+        let now = self.clock.now();
+        let made = |step| kept.material.after(step, &self.names, now).map_err(CertificateError::Making);
+        let first = made(step)?;
+        if first.judge(&self.names, now).pair.is_ok() {
+            return Ok(first);
+        }
+        // The issuer is one that clients do not take for an authority: another is needed.
+        let other = made(if judged.pair.is_ok() { Step::Announce } else { Step::Found })?;
+        other.judge(&self.names, now).pair.map_err(|unfit| CertificateError::MadeUnfit(Box::new(unfit)))?;
+        Ok(other)
     }
 
     fn agreed(&mut self, kept: Kept, judged: Judged) -> Result<Agreed, CertificateError> {

@@ -41,6 +41,9 @@ pub enum CertificateError {
     /// No certificate could be made; a fault of ours.
     #[error("no certificate can be made")]
     Making(#[source] rcgen::Error),
+    /// What was just made is no good; a fault of ours.
+    #[error("the certificate made is no good")]
+    MadeUnfit(#[source] Box<Unfit>),
     /// The operator must mend it, since we must not; or a clock is wrong.
     #[error("the secret {secret} cannot be served: {remedy}")]
     Unfit {

@@ -72,11 +72,15 @@ fn damaged_pairs(good: &Material, other: &Material) -> Vec<Case> {
 
 fn damaged_authorities(good: &Material, other: &Material) -> Vec<Case> {
     let neither: Vec<Damage> = vec![Box::new(without("ca.key")), Box::new(without("tls.key"))];
+    let leaf = rcgen::generate_simple_self_signed(["leaf".to_owned()]).unwrap();
+    let no_authority: Vec<Damage> =
+        vec![Box::new(with("ca.crt", &leaf.cert.pem())), Box::new(with("ca.key", &leaf.signing_key.serialize_pem()))];
     vec![
         case("no issuer's key, the pair good", good, vec![Box::new(without("ca.key"))], Served),
         case("a foreign issuer's key, the pair good", good, vec![Box::new(with("ca.key", &other.issuer_key))], Served),
         case("neither key", good, neither, Founded),
         case("no authority", good, vec![Box::new(without("ca.crt"))], Founded),
+        case("an authority that is none", good, no_authority, Founded),
         case("a foreign authority", good, vec![Box::new(with("ca.crt", &other.authorities))], Founded),
     ]
 }

@@ -223,7 +223,7 @@ async fn an_authority_is_not_served_before_every_api_service_knows_it() {
     fleet.world.lock().forbidden = "v1.theirs";
     fleet.world.lock().api_services.insert(name, foreign);
     fleet.ask_for_a_new_authority();
-    fleet.live(Duration::from_hours(2), |_| ()).await;
+    fleet.live(OVERLAP * 3 / 2, |_| ()).await;
     assert!(fleet.all_serve(&old));
     fleet.world.lock().forbidden = "";
     fleet.live(Duration::from_hours(3), |_| ()).await;
