@@ -57,6 +57,11 @@ impl Agreement {
         self.secret.path()
     }
 
+    /// What was agreed on is too old to be put back anywhere.
+    pub(super) fn forget(&mut self) {
+        self.last = None;
+    }
+
     /// What is kept, after every step that is due. A step that cannot be taken spoils nothing that can
     /// be served.
     pub(super) async fn settle(&mut self, bundles: &Bundles) -> Result<Agreed, CertificateError> {

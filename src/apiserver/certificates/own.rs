@@ -175,6 +175,7 @@ impl OwnCertificates {
                 let error = causes(&error);
                 // Half an overlap is left for others to notice that we are not ready.
                 if self.looked_at.elapsed() >= self.overlap / 2 {
+                    self.agreement.forget();
                     known.lose(format!("what is served may not be believed any more: {error}"));
                 }
                 if !std::mem::replace(&mut self.is_failing, true) {

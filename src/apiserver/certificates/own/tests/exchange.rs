@@ -175,6 +175,20 @@ async fn a_replica_that_is_cut_off_for_a_day_is_not_ready_before_its_chain_is_no
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_replica_that_was_cut_off_for_long_puts_nothing_back_that_is_out_of_date() {
+    let fleet = Fleet::start(1).await;
+    let old = fleet.kept();
+    fleet.replicas[0].cut_off(true);
+    tokio::time::sleep(OVERLAP).await;
+    fleet.world.lock().secret.as_mut().unwrap()["data"] = json!({});
+    fleet.replicas[0].cut_off(false);
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    let new = fleet.kept();
+    assert!(fleet.all_serve(&new) && new.certificate != old.certificate);
+    assert!(!new.authorities.contains(&old.authorities));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_exchange_goes_on_when_everybody_crashes_after_every_write() {
     let mut fleet = Fleet::start(3).await;
     let old = fleet.kept();
