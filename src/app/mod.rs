@@ -301,9 +301,11 @@ impl Certificates {
     ) -> anyhow::Result<Self> {
         let serving = Arc::clone(serving);
         if let Some((certificate, key)) = settings.serving.certificate.clone() {
-            return Ok(Self::Files(FileCertificates::load(certificate, key, serving).await?));
+            let files = FileCertificates::load(certificate, key, &settings.service, clock.clone(), serving);
+            return Ok(Self::Files(files.await?));
         }
-        let own = OwnCertificates::new(client.clone(), settings.service.clone(), clock.clone(), serving);
+        let (service, overlap) = (settings.service.clone(), settings.serving.authority_overlap);
+        let own = OwnCertificates::new(client.clone(), service, clock.clone(), overlap, serving);
         Ok(Self::Own(Box::new(own)))
     }
 

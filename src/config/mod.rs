@@ -25,6 +25,6 @@ pub use args::{Cli, Command, ServeArgs};
 pub use fault::{Fault, Faults};
 pub use settings::{
     AddressKind, ApiGroups, Authentication, Authorization, Authorize, Export, ExportProtocol, ExportTarget,
-    HeaderSource, KubeletTls, KubeletTrust, Otlp, OtlpProtocol, Scraping, Service, Serving, Settings, Shutdown,
-    TargetTls, Telemetry, Traces,
+    HeaderSource, KubeletServerName, KubeletTls, KubeletTrust, Otlp, OtlpProtocol, Scraping, Service, Serving,
+    Settings, Shutdown, TargetTls, Telemetry, Traces,
 };

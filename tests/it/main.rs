@@ -13,6 +13,7 @@ mod source;
 mod api_conformance;
 mod api_server_away;
 mod arrows;
+mod certificates;
 mod command_line;
 mod dashboards;
 mod faults;

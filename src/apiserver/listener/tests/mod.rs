@@ -60,6 +60,7 @@ impl Port {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: 0,
             certificate: None,
+            authority_overlap: Duration::from_hours(1),
             max_connections,
             max_requests_in_flight: 10,
             request_timeout: Duration::from_mins(1),
