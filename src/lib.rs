@@ -30,6 +30,8 @@ pub mod clock;
 pub mod cluster;
 pub mod config;
 pub mod export;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod go_duration;
 pub mod promtext;
 pub mod readiness;
