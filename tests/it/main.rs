@@ -24,5 +24,6 @@ mod reasons;
 mod repository;
 mod rules;
 mod stop;
+mod system_calls;
 mod traces;
 mod waiting;
