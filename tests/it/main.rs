@@ -24,6 +24,7 @@ mod reasons;
 mod repository;
 mod rules;
 mod stop;
+mod supply_chain;
 mod system_calls;
 mod traces;
 mod waiting;
