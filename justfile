@@ -24,7 +24,7 @@ lint:
 deny:
     cargo deny --locked check --deny warnings bans licenses sources
 
-# The same, with the bill of materials; builds the tools it needs
+# Licences and sources of dependencies, and the bill of materials; builds the tools it needs
 supply:
     bash tests/supply/check
 
