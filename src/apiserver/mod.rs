@@ -15,6 +15,8 @@ pub mod authz;
 pub mod certificates;
 #[cfg(test)]
 mod fixtures;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod listener;
 mod request_info;
 mod reviews;

@@ -15,6 +15,8 @@ pub mod args;
 mod check;
 mod fault;
 mod file;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod settings;
 mod value;
 

@@ -29,5 +29,7 @@ mod scripted_api;
 mod secrets;
 mod spoofing;
 mod stop;
+mod supply_chain;
+mod system_calls;
 mod traces;
 mod waiting;

@@ -18,6 +18,8 @@
 mod access;
 mod audit_id;
 mod chain;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzz;
 mod gzip;
 mod in_flight;
 mod panic;
