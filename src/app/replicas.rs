@@ -54,7 +54,7 @@ impl Replicas {
         Self {
             replica: Some(replica),
             offer: Some(Offer::new(memory.store.clone(), readiness.clone(), metrics)),
-            introductions: Some(Introductions::new(trust.clone(), given)),
+            introductions: Some(Introductions::new(trust.clone(), given, clock.clone())),
             filled,
         }
     }

@@ -17,8 +17,8 @@ use crate::telemetry::causes;
 pub(crate) const REPLICA: &str = "kube-vitals replica";
 
 /// Who vouches for other replicas; nobody at first.
-#[derive(Clone, Debug, Default)]
-pub(super) struct ReplicaTrust(Arc<ArcSwapOption<Authorities>>);
+#[derive(Debug, Default)]
+pub(super) struct ReplicaTrust(ArcSwapOption<Authorities>);
 
 impl ReplicaTrust {
     /// Believes this authority from now on, and none before it; nobody if it cannot be read.

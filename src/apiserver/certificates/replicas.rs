@@ -1,22 +1,18 @@
 //! What makes replicas known to each other: the authority whose key they share.
 
-use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, Issuer, KeyPair, KeyUsagePurpose};
 use tokio::sync::watch;
 
-use super::material::{Material, common_name, set_validity};
-use crate::apiserver::authn::{LiveTrust, REPLICA};
-use crate::clock::UnixMillis;
+use super::making;
+use super::material::Material;
+use crate::apiserver::authn::LiveTrust;
+use crate::clock::{Clock, UnixMillis};
 use crate::replicas::Credentials;
 
-/// A client certificate is made anew by each process, kept in its memory, and used in its first
-/// seconds; the rest is for clocks that differ.
-const DAYS: i64 = 1;
-
-/// Tells the replica in this process and the door about the authority.
-#[derive(Debug)]
+/// Tells the replica in this process and the door about the authorities.
 pub struct Introductions {
     trust: LiveTrust,
     credentials: watch::Sender<Option<Credentials>>,
+    clock: Clock,
     /// Those followed so far: who is believed, and whose key signs.
     followed: (String, String),
 }
@@ -24,18 +20,19 @@ pub struct Introductions {
 impl Introductions {
     /// Who is believed to be a replica is told to `trust`, by what we show that we are one to
     /// `credentials`.
-    pub fn new(trust: LiveTrust, credentials: watch::Sender<Option<Credentials>>) -> Self {
-        Self { trust, credentials, followed: Default::default() }
+    pub fn new(trust: LiveTrust, credentials: watch::Sender<Option<Credentials>>, clock: Clock) -> Self {
+        Self { trust, credentials, clock, followed: Default::default() }
     }
 
-    /// Replicas are whom `bundle` vouches for; the authority of `material` is one of it, and signs.
-    pub(super) fn follow(&mut self, bundle: &str, material: &Material, now: UnixMillis) {
-        if (bundle, material.authority.as_str()) == (self.followed.0.as_str(), self.followed.1.as_str()) {
+    /// Follows the authorities of `material`: all are believed, the issuer signs.
+    pub(super) fn follow(&mut self, material: &Material) {
+        let Material { authorities, issuer_key, .. } = material;
+        if (authorities, issuer_key) == (&self.followed.0, &self.followed.1) {
             return;
         }
-        self.followed = (bundle.to_owned(), material.authority.clone());
-        self.trust.believe_replicas(bundle);
-        match material.replica(bundle, now) {
+        self.followed = (authorities.clone(), issuer_key.clone());
+        self.trust.believe_replicas(authorities);
+        match material.replica(self.clock.now()) {
             Ok(credentials) => drop(self.credentials.send_replace(Some(credentials))),
             Err(error) => tracing::warn!(%error, "no certificate to show to other replicas"),
         }
@@ -44,17 +41,10 @@ impl Introductions {
 
 impl Material {
     /// A client certificate for another replica's port, good from the day before `now`.
-    fn replica(&self, bundle: &str, now: UnixMillis) -> Result<Credentials, rcgen::Error> {
-        let issuer = Issuer::from_ca_cert_pem(&self.authority, KeyPair::from_pem(&self.authority_key)?)?;
-        let mut params = CertificateParams::new(Vec::new())?;
-        params.distinguished_name = common_name(REPLICA);
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        params.use_authority_key_identifier_extension = true;
-        set_validity(&mut params, now, DAYS);
-        let key = KeyPair::generate()?;
-        let certificate = params.signed_by(&key, &issuer)?;
-        Ok(Credentials { authority: bundle.to_owned(), certificate: certificate.pem(), key: key.serialize_pem() })
+    fn replica(&self, now: UnixMillis) -> Result<Credentials, rcgen::Error> {
+        let (issuer, key) = self.issuer(&self.believed()).ok_or(rcgen::Error::CouldNotParseKeyPair)?;
+        let made = making::replica(&issuer, key, now)?;
+        Ok(Credentials { authority: self.authorities.clone(), certificate: made.certificate, key: made.key })
     }
 }
 
@@ -67,12 +57,12 @@ mod tests {
 
     use super::*;
     use crate::apiserver::authn::{Authenticate as _, Authenticator, Via};
+    use crate::apiserver::certificates::rotation::Step;
     use crate::apiserver::fixtures::{ApiServer, NOW, peer};
-    use crate::clock::Clock;
     use crate::config;
 
     fn material() -> Material {
-        Material::make(&["custom-api.custom-api.svc".to_owned()], NOW).unwrap()
+        Material::default().after(Step::Found, &["custom-api.custom-api.svc".to_owned()], NOW).unwrap()
     }
 
     fn authenticator(trust: LiveTrust) -> Authenticator {
@@ -87,23 +77,23 @@ mod tests {
         let (one, other) = (material(), material());
         let trust = LiveTrust::default();
         let (sender, credentials) = watch::channel(None);
-        let mut introductions = Introductions::new(trust.clone(), sender);
-        introductions.follow(&one.authority, &one, NOW);
+        let mut introductions = Introductions::new(trust.clone(), sender, Clock::manual(NOW).0);
+        introductions.follow(&one);
         let authenticator = authenticator(trust);
         let shown = |certificate: &str| peer(1, &[CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()]);
         let own = credentials.borrow().clone().unwrap();
         assert!(authenticator.is_replica(&shown(&own.certificate)));
-        let of_another_process = one.replica(&one.authority, NOW).unwrap();
+        let of_another_process = one.replica(NOW).unwrap();
         assert!(authenticator.is_replica(&shown(&of_another_process.certificate)));
-        let foreign = shown(&other.replica(&other.authority, NOW).unwrap().certificate);
+        let foreign = shown(&other.replica(NOW).unwrap().certificate);
         assert!(!authenticator.is_replica(&foreign));
         assert!(!authenticator.is_replica(&shown(&one.certificate)), "a serving certificate is no client's");
         let as_user = authenticator.authenticate(&shown(&own.certificate), &mut http::HeaderMap::new()).await;
         assert!(as_user.is_ok_and(|user| user.via == Via::Anonymous), "a replica is no user");
-        let overlap = format!("{}{}", one.authority, other.authority);
-        introductions.follow(&overlap, &one, NOW);
+        let authorities = format!("{}{}", one.authorities, other.authorities);
+        introductions.follow(&Material { authorities, ..one.clone() });
         assert!(authenticator.is_replica(&shown(&own.certificate)) && authenticator.is_replica(&foreign));
-        introductions.follow(&other.authority, &other, NOW);
+        introductions.follow(&other);
         assert!(!authenticator.is_replica(&shown(&own.certificate)));
         assert!(authenticator.is_replica(&shown(&credentials.borrow().clone().unwrap().certificate)));
     }

@@ -26,3 +26,5 @@ pub use replicas::ReplicaArgs;
 pub use serving::ServingArgs;
 pub use shutdown::ShutdownArgs;
 pub use telemetry::TelemetryArgs;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use traces::read as read_traces;
