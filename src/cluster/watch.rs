@@ -18,7 +18,6 @@ use std::time::Duration;
 
 use futures::{FutureExt, Stream, StreamExt};
 use kube::Api;
-use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::Notify;
