@@ -15,6 +15,7 @@ mod api_server_away;
 mod arrows;
 mod command_line;
 mod dashboards;
+mod fault_run;
 mod faults;
 mod flags;
 mod look;
