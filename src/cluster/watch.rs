@@ -109,17 +109,7 @@ impl<'a, T: Indexed> Follower<'a, T> {
         let backoff = DefaultBackoff::default();
         let Signs { latch, lost: notice, up } = signs;
         let answered = Arc::default();
-        Self {
-            cluster,
-            resource,
-            latch: Some(latch),
-            notice,
-            up,
-            listed: None,
-            lost: false,
-            answered,
-            backoff,
-        }
+        Self { cluster, resource, latch: Some(latch), notice, up, listed: None, lost: false, answered, backoff }
     }
 
     async fn follow<W: Wire<Object = T>>(mut self, client: &kube::Client, config: watcher::Config) {

@@ -266,7 +266,8 @@ impl Observer<'_> {
         let settled = |pod: &kube_vitals::sim::SimPod| pod.created + TOLD_WITHIN < seen.at;
         let missed = self.simulation.world.pods(seen.at).filter(settled).find(|pod| !known(&pod.key.to_string()));
         let served = seen.look.served.keys().chain(seen.look.missing.keys());
-        let ghost = served.into_iter().find(|name| self.judge.ended(name).is_some_and(|ended| ended + TOLD_WITHIN < seen.at));
+        let ghost =
+            served.into_iter().find(|name| self.judge.ended(name).is_some_and(|ended| ended + TOLD_WITHIN < seen.at));
         Ok(missed.map(|pod| format!("{} is not known", pod.key)).or(ghost.map(|pod| format!("{pod} is gone"))))
     }
 }
