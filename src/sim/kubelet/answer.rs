@@ -12,7 +12,7 @@ use http::{Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 
-use super::resource::Quirks;
+use super::resource::{Counters, Quirks};
 use super::{broken, resource, summary};
 use crate::clock::{Clock, UnixMillis};
 use crate::promtext::kubelet::Form;
@@ -172,8 +172,8 @@ fn of_node(counters: &[AtomicU64], node: u32) -> Option<&AtomicU64> {
 fn quirks(fault: Fault, is_odd: bool) -> Quirks {
     match fault {
         Fault::ClockBehind(behind) => Quirks { ahead_ms: -millis(behind), ..Quirks::default() },
-        Fault::NotANumber => Quirks { not_a_number: true, ..Quirks::default() },
-        Fault::CounterJumps => Quirks { halved: is_odd, ..Quirks::default() },
+        Fault::NotANumber => Quirks { counters: Counters::NotANumber, ..Quirks::default() },
+        Fault::CounterJumps if is_odd => Quirks { counters: Counters::Halved, ..Quirks::default() },
         Fault::ClockOff(ahead) => Quirks { ahead_ms: millis(ahead), ..Quirks::default() },
         Fault::DuplicateSeries => Quirks { twice: true, ..Quirks::default() },
         Fault::ScrapeErrorOnly => Quirks { error_only: true, ..Quirks::default() },

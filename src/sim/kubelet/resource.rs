@@ -23,10 +23,19 @@ pub(super) struct Quirks {
     pub(super) twice: bool,
     /// Nothing but the error gauges.
     pub(super) error_only: bool,
-    /// The counters are at half of what they were.
-    pub(super) halved: bool,
-    /// The CPU of every other container is not a number.
-    pub(super) not_a_number: bool,
+    pub(super) counters: Counters,
+}
+
+/// How counters are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Counters {
+    /// As they are.
+    #[default]
+    True,
+    /// At half of what they are.
+    Halved,
+    /// That of every other container is not a number.
+    NotANumber,
 }
 
 impl Quirks {
@@ -101,13 +110,12 @@ impl Writer<'_> {
     fn families<const LABELS: usize>(&mut self, families: &[Family], rows: &[Row<'_, LABELS>]) {
         for family in families {
             let told = rows.iter().filter(|(_, reading)| reading.live || !family.live_only);
-            let Quirks { halved, not_a_number, .. } = self.quirks;
             let is_counter = family.kind == Kind::Counter;
             let mut series = told.enumerate().map(|(number, (labels, reading))| {
                 let value = (family.value)(reading);
-                let value = match is_counter {
-                    true if not_a_number && number % 2 == 0 && LABELS > 0 => f64::NAN,
-                    true if halved => value / 2.0,
+                let value = match self.quirks.counters {
+                    Counters::NotANumber if is_counter && number % 2 == 0 && LABELS > 0 => f64::NAN,
+                    Counters::Halved if is_counter => value / 2.0,
                     _ => value,
                 };
                 (labels, value, family.timed.then(|| self.quirks.told(reading.time)))
