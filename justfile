@@ -11,14 +11,26 @@ demo *ARGS:
 test *ARGS:
     cargo test {{ARGS}}
 
+# As CI wants it
 fmt:
     cargo fmt
 
-# What CI refuses: format, warnings, licences
+# What CI refuses: format, warnings
 lint:
     cargo fmt --check
     cargo clippy --locked --all-targets -- --deny warnings
-    cargo deny --offline check bans licenses sources
+
+# What may come with a dependency; needs cargo-deny
+deny:
+    cargo deny --locked check --deny warnings bans licenses sources
+
+# Licences and sources of dependencies, and the bill of materials; builds the tools it needs
+supply:
+    bash tests/supply/check
+
+# Every target of fuzzing, or those named, until each has had 10^8 inputs; needs a C++ compiler
+fuzz *TARGETS:
+    fuzz/run {{TARGETS}}
 
 # The documentation, private items included
 doc:
@@ -56,6 +68,7 @@ kubelet:
     bash tests/controlplane/build
     cargo test --locked --release --test kubelet
 
+# Time, heap and instructions
 bench *ARGS:
     cargo bench {{ARGS}}
 

@@ -22,7 +22,8 @@
 //!
 //! Arrows between rooms point one way and are tested (`tests/it/arrows.rs`); only [`app`] joins
 //! rooms. The ground floor is for all: [`clock`], `go_duration`, [`revision`], [`readiness`],
-//! [`shutdown`], [`config`], [`telemetry`].
+//! [`shutdown`], [`config`], [`telemetry`]. What parsers have to stand is beside them, in `fuzz.rs`;
+//! `fuzzing` has the table of it, and is no part of the product.
 
 pub mod apiserver;
 pub mod app;
@@ -30,6 +31,8 @@ pub mod clock;
 pub mod cluster;
 pub mod config;
 pub mod export;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod go_duration;
 pub mod promtext;
 pub mod readiness;

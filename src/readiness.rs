@@ -2,8 +2,9 @@
 //!
 //! Each part takes a [`Latch`] while the process is put together and releases it when its own
 //! condition holds; the process is ready when the last latch is gone and no stop has begun, so no
-//! part can be forgotten. Trouble upstream (an API server away) never takes readiness back: the
-//! last known state is still served, and a [`Notice`] says so.
+//! part can be forgotten. Trouble upstream (an API server away) takes no readiness back: the last known
+//! state is still served, and a [`Notice`] says so. What must not be served any longer without a word
+//! from upstream is a [`Condition`], which can be lost again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -45,6 +46,10 @@ struct LatchState {
 #[derive(Debug)]
 #[must_use = "a latch that is dropped at once was never held"]
 pub struct Latch(Arc<LatchState>);
+
+/// What held when a [`Latch`] was released.
+#[derive(Debug)]
+pub struct Condition(Arc<LatchState>);
 
 /// Something that operators want to know and that costs no readiness.
 #[derive(Clone, Debug)]
@@ -116,7 +121,21 @@ impl Latch {
     }
 
     /// The condition holds from now on.
-    pub fn release(self) {
+    pub fn release(self) -> Condition {
+        self.0.released.store(true, Ordering::Release);
+        Condition(self.0)
+    }
+}
+
+impl Condition {
+    /// It does not hold for now; `why` is told.
+    pub fn lose(&self, why: String) {
+        *self.0.waiting_for.lock() = why;
+        self.0.released.store(false, Ordering::Release);
+    }
+
+    /// It holds again.
+    pub fn regain(&self) {
         self.0.released.store(true, Ordering::Release);
     }
 }
@@ -184,6 +203,18 @@ mod tests {
         assert_eq!(heartbeat.age(), Duration::from_hours(1));
         heartbeat.beat();
         assert_eq!(heartbeat.age(), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_condition_that_is_lost_costs_readiness_until_it_is_regained() {
+        let readiness = Readiness::default();
+        let condition = readiness.latch("serving-certificate", "it is being made").release();
+        assert!(readiness.is_ready());
+        condition.lose("the API server is away".to_owned());
+        assert!(!readiness.is_ready());
+        assert_eq!(readiness.checks()[0].failure.as_deref(), Some("the API server is away"));
+        condition.regain();
+        assert!(readiness.is_ready());
     }
 
     #[test]

@@ -71,7 +71,14 @@ impl Authority {
 
     /// A serving certificate for `host`.
     pub(super) fn server(&self, host: &str) -> Pair {
-        self.sign(&leaf_params(host, vec![host.to_owned()], ExtendedKeyUsagePurpose::ServerAuth))
+        self.server_with(host, |_| ())
+    }
+
+    /// A serving certificate with changes.
+    pub(super) fn server_with(&self, host: &str, change: impl FnOnce(&mut CertificateParams)) -> Pair {
+        let mut params = leaf_params(host, vec![host.to_owned()], ExtendedKeyUsagePurpose::ServerAuth);
+        change(&mut params);
+        self.sign(&params)
     }
 
     fn sign(&self, params: &CertificateParams) -> Pair {

@@ -111,7 +111,7 @@ impl Metrics {
         registry.register("watches_open", "Watches being answered now", metrics.watches.clone());
         let help = "Watches that were ended because their client fell behind what is kept";
         registry.register("watches_behind", help, metrics.watches_behind.clone());
-        let help = "Requests refused with 429 because too many were in flight, by the limit that was reached";
+        let help = "Requests refused with 429, by the limit that was reached";
         registry.register("requests_shed", help, metrics.shed.clone());
         metrics
     }

@@ -15,6 +15,8 @@ pub mod authz;
 pub mod certificates;
 #[cfg(test)]
 mod fixtures;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod listener;
 mod request_info;
 mod reviews;
@@ -51,6 +53,6 @@ pub use moments::{Moments, Tag};
 pub use router::router;
 
 pub(crate) use listener::CloseConnection;
-pub use listener::{ConnectionId, Listener, Metrics as ListenerMetrics, Peer};
+pub use listener::{ConnectionId, Listener, Metrics as ListenerMetrics, Peer, Trusted};
 pub use request_info::{RequestInfo, ResourceRequest};
 pub use reviews::Metrics as ReviewMetrics;

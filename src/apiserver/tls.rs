@@ -6,6 +6,7 @@
 //! [`super::authn`] judges the chain on every request.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwapOption;
 use rustls::client::danger::HandshakeSignatureValid;
@@ -28,7 +29,8 @@ const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
 #[derive(Debug, Default)]
 pub struct ServingCertificate {
     current: ArcSwapOption<CertifiedKey>,
-    authority: ArcSwapOption<CertificateDer<'static>>,
+    /// 0 = none is known.
+    authority_ending: AtomicI64,
 }
 
 /// Why a certificate and its key cannot be served.
@@ -54,9 +56,10 @@ impl ServingCertificate {
         self.current.store(Some(Arc::new(pair)));
     }
 
-    /// Names the authority that clients verify us by, where it is known.
-    pub(super) fn name_authority(&self, pem: &str) {
-        self.authority.store(CertificateDer::from_pem_slice(pem.as_bytes()).ok().map(Arc::new));
+    /// Tells when the authority ends that clients verify us by, in seconds since 1970, where that is
+    /// known.
+    pub(super) fn set_authority_ending(&self, ending: Option<i64>) {
+        self.authority_ending.store(ending.unwrap_or_default(), Ordering::Relaxed);
     }
 
     /// When the certificate ends, in seconds since 1970.
@@ -66,7 +69,7 @@ impl ServingCertificate {
 
     /// When its authority ends.
     pub(super) fn authority_ending(&self) -> Option<i64> {
-        expiry::ending(self.authority.load().as_ref()?)
+        Some(self.authority_ending.load(Ordering::Relaxed)).filter(|ending| *ending != 0)
     }
 
     /// The chain shown now.

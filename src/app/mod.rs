@@ -18,11 +18,11 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::apiserver::authn::{self, Authenticator, LiveTrust};
+use crate::apiserver::authn::{self, Authenticate as _, Authenticator, LiveTrust};
 use crate::apiserver::authz::{self, Authorizer};
 use crate::apiserver::certificates::{FileCertificates, OwnCertificates};
 use crate::apiserver::tls::{self, ServingCertificate};
-use crate::apiserver::{self, Api, Limits, Listener, ListenerMetrics, Moments, ReviewMetrics, Tag};
+use crate::apiserver::{self, Api, Limits, Listener, ListenerMetrics, Moments, ReviewMetrics, Tag, Trusted};
 use crate::app::tasks::Tasks;
 use crate::app::workers::Workers;
 use crate::clock::Clock;
@@ -87,6 +87,7 @@ struct Door {
     listener: Listener,
     tls: Arc<ServerConfig>,
     router: Router,
+    trusted: Trusted,
     metrics: ListenerMetrics,
 }
 
@@ -300,9 +301,11 @@ impl Certificates {
     ) -> anyhow::Result<Self> {
         let serving = Arc::clone(serving);
         if let Some((certificate, key)) = settings.serving.certificate.clone() {
-            return Ok(Self::Files(FileCertificates::load(certificate, key, serving).await?));
+            let files = FileCertificates::load(certificate, key, &settings.service, clock.clone(), serving);
+            return Ok(Self::Files(files.await?));
         }
-        let own = OwnCertificates::new(client.clone(), settings.service.clone(), clock.clone(), serving);
+        let (service, overlap) = (settings.service.clone(), settings.serving.authority_overlap);
+        let own = OwnCertificates::new(client.clone(), service, clock.clone(), overlap, serving);
         Ok(Self::Own(Box::new(own)))
     }
 
@@ -337,12 +340,15 @@ impl Door {
             requests_in_flight: settings.serving.max_requests_in_flight,
             request_timeout: settings.serving.request_timeout,
         };
-        let router = apiserver::router(api, Arc::new(authenticator), Arc::new(authorizer), limits, metrics.requests);
-        Ok(Self { listener, tls: Arc::new(tls::server_config(serving)?), router, metrics: metrics.listener })
+        let authenticator = Arc::new(authenticator);
+        let judge = Arc::clone(&authenticator);
+        let trusted: Trusted = Arc::new(move |peer| judge.is_front_proxy(peer));
+        let router = apiserver::router(api, authenticator, Arc::new(authorizer), limits, metrics.requests);
+        Ok(Self { listener, tls: Arc::new(tls::server_config(serving)?), router, trusted, metrics: metrics.listener })
     }
 
     async fn serve(self, drain: std::time::Duration, stop: CancellationToken) {
-        self.listener.serve(self.tls, self.router, self.metrics, drain, stop).await;
+        self.listener.serve(self.tls, self.router, self.trusted, self.metrics, drain, stop).await;
     }
 }
 

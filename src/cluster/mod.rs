@@ -10,6 +10,8 @@
 //!                                                                         container began to run
 //! ```
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod index;
 mod intern;
 mod labels;

@@ -15,6 +15,8 @@ pub mod args;
 mod check;
 mod fault;
 mod file;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod settings;
 mod value;
 
@@ -25,6 +27,6 @@ pub use args::{Cli, Command, ServeArgs};
 pub use fault::{Fault, Faults};
 pub use settings::{
     AddressKind, ApiGroups, Authentication, Authorization, Authorize, Export, ExportProtocol, ExportTarget,
-    HeaderSource, KubeletTls, KubeletTrust, Otlp, OtlpProtocol, Scraping, Service, Serving, Settings, Shutdown,
-    TargetTls, Telemetry, Traces,
+    HeaderSource, KubeletServerName, KubeletTls, KubeletTrust, Otlp, OtlpProtocol, Scraping, Service, Serving,
+    Settings, Shutdown, TargetTls, Telemetry, Traces,
 };

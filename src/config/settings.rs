@@ -88,6 +88,17 @@ pub struct KubeletTls {
     pub trust: KubeletTrust,
     /// Client certificate and key files; besides or instead of the token.
     pub client_certificate: Option<(PathBuf, PathBuf)>,
+    /// What an accepted certificate must be for.
+    pub server_name: KubeletServerName,
+}
+
+/// What a kubelet's certificate must be for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KubeletServerName {
+    /// The address that was dialled.
+    Address,
+    /// The node's name, whatever address was dialled.
+    Node,
 }
 
 /// Whose kubelet certificates are accepted.
@@ -125,6 +136,9 @@ pub struct Serving {
     pub port: u16,
     /// Certificate and key files; `None` = own certificates.
     pub certificate: Option<(PathBuf, PathBuf)>,
+    /// When an authority of our own takes over from another: how long it is known before it is used, and
+    /// the other believed after.
+    pub authority_overlap: Duration,
     /// Connections at once.
     pub max_connections: usize,
     /// Requests under way at once.

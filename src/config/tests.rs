@@ -32,7 +32,10 @@ fn without_any_flag_it_runs_as_deployed() {
         settings.scraping.address_kinds,
         [AddressKind::InternalIp, AddressKind::ExternalIp, AddressKind::Hostname]
     );
-    assert_eq!(settings.scraping.tls, KubeletTls { trust: KubeletTrust::Cluster, client_certificate: None });
+    assert_eq!(
+        settings.scraping.tls,
+        KubeletTls { trust: KubeletTrust::Cluster, client_certificate: None, server_name: KubeletServerName::Address }
+    );
     assert_eq!(settings.serving.address, IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     assert_eq!(settings.serving.port, 8080);
     assert_eq!(settings.serving.certificate, None);

@@ -16,6 +16,8 @@ mod collector;
 mod error;
 mod exporter;
 mod family;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod http;
 mod ledger;
 mod live;

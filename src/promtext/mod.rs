@@ -12,6 +12,8 @@
 //! ```
 
 pub mod encode;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 pub mod kubelet;
 mod lexer;
 mod number;

@@ -21,6 +21,7 @@ use http_body_util::Empty;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
+use rustls::CertificateError;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -54,9 +55,13 @@ struct Driver {
 }
 
 impl Connection {
-    /// Connects to `host:port` and shakes hands.
-    pub(super) async fn open(address: &str, tls: Arc<rustls::ClientConfig>) -> Result<Self, Failure> {
-        let name = server_name(address).ok_or_else(|| Failure::Connect(format!("{address:?} is no address")))?;
+    /// Connects to `host:port` and shakes hands with who has a certificate for `name`, or for that host.
+    pub(super) async fn open(
+        address: &str,
+        name: Option<&str>,
+        tls: Arc<rustls::ClientConfig>,
+    ) -> Result<Self, Failure> {
+        let name = server_name(address, name).ok_or_else(|| Failure::Connect(format!("{address:?} is no address")))?;
         let socket = TcpStream::connect(address).await.map_err(|error| Failure::Connect(error.to_string()))?;
         // A request is one small packet: nothing to wait for.
         socket.set_nodelay(true).map_err(|error| Failure::Connect(error.to_string()))?;
@@ -110,17 +115,38 @@ impl Driver {
     }
 }
 
-/// The name to verify: the host without port and brackets.
-fn server_name(address: &str) -> Option<ServerName<'static>> {
+/// The name to verify: the one wanted, else the host without port and brackets.
+fn server_name(address: &str, wanted: Option<&str>) -> Option<ServerName<'static>> {
     let (host, _port) = address.rsplit_once(':')?;
-    ServerName::try_from(host.trim_start_matches('[').trim_end_matches(']').to_owned()).ok()
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    ServerName::try_from(wanted.unwrap_or(host).to_owned()).ok()
 }
 
 /// Only a refused certificate is called so; whatever else stands in the way of a connection leads
 /// to the next address.
 fn handshake_failure(error: &io::Error) -> Failure {
     match error.get_ref().and_then(|inner| inner.downcast_ref()) {
-        Some(rustls::Error::InvalidCertificate(reason)) => Failure::Tls(reason.to_string()),
+        Some(rustls::Error::InvalidCertificate(reason)) => Failure::Tls(format!("{reason}{}", remedy(reason))),
         _ => Failure::Connect(error.to_string()),
+    }
+}
+
+/// What an operator can do about it, where that is known.
+const fn remedy(reason: &CertificateError) -> &'static str {
+    match reason {
+        // The second: an authority under a name we know, with another key.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "; name its authority with --kubelet-certificate-authority, or have the kubelet's certificate signed by \
+             the cluster's (serverTLSBootstrap)"
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "; if it holds the node's name, set --kubelet-server-name=node, else put a kind of address that it holds \
+             first in --kubelet-preferred-address-types"
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "; renew it on the node (rotateCertificates, serverTLSBootstrap), and compare the clocks"
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "; compare the clocks",
+        _ => "",
     }
 }

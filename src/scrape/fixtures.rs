@@ -14,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::clock::UnixMillis;
 use crate::cluster::{Address, Container, ContainerState, Labels, Node, Phase, Pod};
-use crate::config::{AddressKind, KubeletTls, KubeletTrust, Scraping};
+use crate::config::{AddressKind, KubeletServerName, KubeletTls, KubeletTrust, Scraping};
 use crate::scrape::KubeletAccess;
 use crate::scrape::access::TokenSource;
 use crate::usage::{PodKey, Uid};
@@ -43,7 +43,11 @@ pub(super) fn settings() -> Scraping {
         node_selector: String::new(),
         in_flight: 100,
         body_limit_bytes: 64 << 20,
-        tls: KubeletTls { trust: KubeletTrust::Anyone, client_certificate: None },
+        tls: KubeletTls {
+            trust: KubeletTrust::Anyone,
+            client_certificate: None,
+            server_name: KubeletServerName::Address,
+        },
     }
 }
 
@@ -77,9 +81,9 @@ pub(super) struct FakeKubelet {
 type Choose = dyn Fn(&str) -> Behaviour + Send;
 
 impl FakeKubelet {
-    /// Listens on a loopback address, with a certificate for 127.0.0.1.
+    /// Listens on a loopback address, with a certificate for 127.0.0.1 and the node `the-node`.
     pub(super) async fn start(choose: impl Fn(&str) -> Behaviour + Send + 'static) -> Self {
-        let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned(), "the-node".to_owned()]).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let key = rustls::pki_types::PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
         let tls = rustls::ServerConfig::builder_with_provider(provider)
@@ -96,6 +100,13 @@ impl FakeKubelet {
         let heard = (Arc::clone(&requests), Arc::clone(&connections), Arc::clone(&resumed));
         let accepting = tokio::spawn(accept(listener, Arc::new(tls).into(), heard, behaviour.clone()));
         Self { address, authority: certified.cert.der().to_vec(), requests, behaviour, connections, resumed, accepting }
+    }
+
+    /// Its authority as a file holds it.
+    pub(super) fn authority_pem(&self) -> String {
+        use base64::Engine as _;
+        let text = base64::prelude::BASE64_STANDARD.encode(&self.authority);
+        format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
     }
 
     pub(super) fn become_other(&self, choose: impl Fn(&str) -> Behaviour + Send + 'static) {
@@ -126,7 +137,11 @@ impl FakeKubelet {
 
     /// Verified TLS to this kubelet's port.
     pub(super) fn settings(&self) -> Scraping {
-        let tls = KubeletTls { trust: KubeletTrust::Cluster, client_certificate: None };
+        let tls = KubeletTls {
+            trust: KubeletTrust::Cluster,
+            client_certificate: None,
+            server_name: KubeletServerName::Address,
+        };
         Scraping { port: self.address.port(), tls, ..settings() }
     }
 }

@@ -17,11 +17,12 @@ use tracing::{Instrument as _, Span, field};
 use crate::config::Scraping;
 use crate::promtext;
 use crate::scrape::connection::{Connection, Exchange};
+use crate::scrape::live_tls::{Current, LiveTls};
 use crate::scrape::session::Session;
 use crate::scrape::token::Token;
-use crate::scrape::{Error, KubeletAccess, tls};
-use crate::telemetry::{expiry, traces};
-use crate::usage::Failure;
+use crate::scrape::{Error, KubeletAccess};
+use crate::telemetry::traces;
+use crate::usage::{Failure, NodeName};
 
 pub(super) use self::body::Body;
 use self::body::Reader;
@@ -59,7 +60,7 @@ impl Page {
 
 /// The way to all kubelets: credentials and limits.
 pub(super) struct Kubelets {
-    tls: rustls::ClientConfig,
+    pub(super) tls: Arc<LiveTls>,
     token: Token,
     timeout: Duration,
     bodies: Reader,
@@ -72,14 +73,28 @@ pub(super) struct Line {
     pub(super) addresses: Vec<String>,
     /// The one asked last, which is asked first the next time.
     asked: usize,
+    /// Whose certificate is wanted; `None` = that of the address.
+    pub(super) server_name: Option<NodeName>,
     connection: Option<Connection>,
     session: Arc<Session>,
+    /// The TLS settings that both were made with.
+    generation: u64,
 }
 
 impl Line {
     /// A line that is not connected yet.
     pub(super) fn to(addresses: Vec<String>) -> Self {
         Self { addresses, ..Self::default() }
+    }
+
+    /// What was agreed on under other settings is over: whom we believed then, or who we were, is
+    /// nobody's concern now.
+    fn turn_to(&mut self, tls: &Current) {
+        if self.generation != tls.generation {
+            self.generation = tls.generation;
+            self.connection = None;
+            self.session = Arc::default();
+        }
     }
 
     /// The address asked last; empty if there is none.
@@ -91,17 +106,10 @@ impl Line {
 impl Kubelets {
     /// Reads certificates and token.
     pub(super) fn build(settings: &Scraping, access: KubeletAccess) -> Result<Self, Error> {
-        let tls = tls::client_config(&settings.tls, &access)?;
+        let tls = Arc::new(LiveTls::open(&settings.tls, &access)?);
         let token = Token::open(access.token)?;
         let bodies = Reader::new(settings.body_limit_bytes);
         Ok(Self { tls, token, timeout: settings.request_timeout, bodies })
-    }
-
-    /// When the certificate that we show to kubelets ends, in seconds since 1970; `None` if we show
-    /// none.
-    pub(super) fn certificate_ending(&self) -> Option<i64> {
-        let schemes = self.tls.crypto_provider().signature_verification_algorithms.supported_schemes();
-        expiry::ending(self.tls.client_auth_cert_resolver.resolve(&[], &schemes)?.cert.first()?)
     }
 
     /// Asks the addresses in turn, from the last one asked on and around, until one can be
@@ -140,6 +148,8 @@ impl Kubelets {
 
     /// The connection is back on the line only after an answer that was read to its end.
     async fn exchange(&self, line: &mut Line, page: Page) -> Result<Body, Failure> {
+        let tls = self.tls.current();
+        line.turn_to(&tls);
         let kept = line.connection.take().filter(|kept| kept.leads_to(line.asked()));
         let request = self.request(line.asked(), page).await?;
         let on_kept = match kept {
@@ -149,7 +159,7 @@ impl Kubelets {
         };
         let (mut exchange, answer) = match on_kept {
             Some(answered) => answered,
-            None => self.send_anew(line, request).await?,
+            None => self.send_anew(line, &tls, request).await?,
         };
         Span::current().record("http.response.status_code", answer.status().as_u16());
         let refusal = refusal(&answer);
@@ -164,12 +174,13 @@ impl Kubelets {
     async fn send_anew(
         &self,
         line: &Line,
+        tls: &Current,
         request: Request<Empty<Bytes>>,
     ) -> Result<(Exchange, Response<Incoming>), Failure> {
         // An address that swallows packets leaves time for the next one.
         let limit = self.timeout / 2;
-        let tls = line.session.resumed(&self.tls);
-        let connection = tokio::time::timeout(limit, Connection::open(line.asked(), tls))
+        let (tls, name) = (line.session.resumed(&tls.config), line.server_name.as_ref().map(NodeName::as_str));
+        let connection = tokio::time::timeout(limit, Connection::open(line.asked(), name, tls))
             .await
             .unwrap_or_else(|_| Err(Failure::Connect(format!("no handshake within {limit:?}"))))?;
         send(connection, request).await.map_err(|error| cut_off(&error))

@@ -19,6 +19,7 @@ mod connection;
 mod error;
 mod intake;
 mod kubelet;
+mod live_tls;
 mod metrics;
 mod node_task;
 mod plan;

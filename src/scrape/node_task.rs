@@ -8,7 +8,7 @@ use tokio::time::{Duration, Instant};
 use tracing::{Instrument, Span, field};
 
 use crate::cluster::Node;
-use crate::config::Scraping;
+use crate::config::{KubeletServerName, Scraping};
 use crate::scrape::address::{addresses, wanted_kinds};
 use crate::scrape::intake::Intake;
 use crate::scrape::kubelet::{Body, Kubelets, Line, Page};
@@ -222,7 +222,10 @@ impl Dial {
     fn turn_to(&mut self, node: Option<&Arc<Node>>, settings: &Scraping) -> bool {
         let Some(node) = node else { return false };
         if !self.node.as_ref().is_some_and(|known| Arc::ptr_eq(known, node)) {
-            *self = Self { line: Line::to(addresses(node, settings)), node: Some(Arc::clone(node)) };
+            let by_node = settings.tls.server_name == KubeletServerName::Node;
+            let mut line = Line::to(addresses(node, settings));
+            line.server_name = by_node.then(|| node.name.clone());
+            *self = Self { line, node: Some(Arc::clone(node)) };
         }
         true
     }

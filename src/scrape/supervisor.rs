@@ -17,6 +17,7 @@ use crate::config::Scraping;
 use crate::readiness::{Heartbeat, Latch};
 use crate::scrape::intake::Intake;
 use crate::scrape::kubelet::Kubelets;
+use crate::scrape::live_tls::LiveTls;
 use crate::scrape::metrics::Metrics;
 use crate::scrape::node_task::{NodeTask, Shared};
 use crate::scrape::plan::Rhythm;
@@ -50,9 +51,7 @@ impl Scraper {
         registry: &mut Registry,
     ) -> Result<Self, Error> {
         let kubelets = Kubelets::build(settings, access)?;
-        let ending = kubelets.certificate_ending();
-        let certificates: Vec<(_, expiry::Ending)> = vec![("kubelet_client", Box::new(move || ending))];
-        expiry::register(registry, "kubelet_client_certificate_expiration_timestamp_seconds", certificates);
+        register_expirations(registry, &kubelets.tls);
         let shared = Shared {
             settings: settings.clone(),
             kubelets,
@@ -66,8 +65,9 @@ impl Scraper {
     /// Scrapes until `stop`. `first_round` is released when every node known at the start has been
     /// tried once, or after one resolution.
     pub async fn run(self, heartbeat: Heartbeat, first_round: Latch, stop: CancellationToken) {
+        let following = Arc::clone(&self.shared.kubelets.tls).follow();
         // Tasks are aborted when their set is dropped, which is here.
-        stop.run_until_cancelled(self.supervise(heartbeat, first_round)).await;
+        stop.run_until_cancelled(async { tokio::join!(self.supervise(heartbeat, first_round), following) }).await;
     }
 
     async fn supervise(self, heartbeat: Heartbeat, first_round: Latch) {
@@ -100,6 +100,15 @@ impl Scraper {
             }
         }
     }
+}
+
+fn register_expirations(registry: &mut Registry, tls: &Arc<LiveTls>) {
+    let (shown, believed) = (Arc::clone(tls), Arc::clone(tls));
+    let shown: Vec<(_, expiry::Ending)> = vec![("kubelet_client", Box::new(move || shown.identity_ending()))];
+    expiry::register(registry, "kubelet_client_certificate_expiration_timestamp_seconds", shown);
+    let believed: Vec<(_, expiry::Ending)> =
+        vec![("kubelet_authority", Box::new(move || believed.authorities_ending()))];
+    expiry::register(registry, "kubelet_authority_certificate_expiration_timestamp_seconds", believed);
 }
 
 fn looks(every: Duration) -> Interval {

@@ -12,34 +12,78 @@ use crate::config::{KubeletTls, KubeletTrust};
 use crate::scrape::access::Material;
 use crate::scrape::anyone::Anyone;
 use crate::scrape::{Error, KubeletAccess};
+use crate::telemetry::expiry;
 
 /// Kubelets with a client authority speak HTTP/1.1 alone, and one request at a time needs no more.
 const PROTOCOL: &[u8] = b"http/1.1";
 
-/// Reads all files it names.
-pub(super) fn client_config(tls: &KubeletTls, access: &KubeletAccess) -> Result<ClientConfig, Error> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
-    let builder = match &tls.trust {
-        KubeletTrust::Anyone => {
-            tracing::warn!("the certificates of kubelets are not verified (--kubelet-insecure-tls)");
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(provider)))
-        }
-        KubeletTrust::File(path) => builder.with_root_certificates(roots(certificates_in(path)?)?),
-        KubeletTrust::Cluster => builder.with_root_certificates(roots(cluster_authority(access)?)?),
-    };
-    let mut config = match identity(tls, access)? {
-        Some((chain, key)) => builder.with_client_auth_cert(chain, key)?,
-        None => builder.with_no_client_auth(),
-    };
-    config.alpn_protocols = vec![PROTOCOL.to_vec()];
-    Ok(config)
+/// What is written in all the files that are named, and in the kubeconfig. It holds keys, so it cannot
+/// be printed.
+#[derive(PartialEq, Eq)]
+pub(super) struct Contents {
+    /// `None` = anybody is believed.
+    authorities: Option<Vec<CertificateDer<'static>>>,
+    identity: Option<Identity>,
 }
 
-fn roots(certificates: Vec<CertificateDer<'static>>) -> Result<RootCertStore, Error> {
+/// A client certificate and its key.
+#[derive(PartialEq, Eq)]
+struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    /// PEM, and where it is.
+    key: Vec<u8>,
+    key_place: String,
+}
+
+impl Contents {
+    /// Reads all files. Blocks.
+    pub(super) fn read(tls: &KubeletTls, access: &KubeletAccess) -> Result<Self, Error> {
+        let authorities = match &tls.trust {
+            KubeletTrust::Anyone => None,
+            KubeletTrust::File(path) => Some(certificates_in(path)?),
+            KubeletTrust::Cluster => Some(cluster_authority(access)?),
+        };
+        Ok(Self { authorities, identity: identity(tls, access)? })
+    }
+
+    pub(super) fn client_config(&self) -> Result<ClientConfig, Error> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider));
+        let builder = builder.with_safe_default_protocol_versions()?;
+        let builder = match &self.authorities {
+            None => builder.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(provider))),
+            Some(authorities) => builder.with_root_certificates(roots(authorities)?),
+        };
+        let mut config = match &self.identity {
+            Some(identity) => builder.with_client_auth_cert(identity.chain.clone(), identity.private_key()?)?,
+            None => builder.with_no_client_auth(),
+        };
+        config.alpn_protocols = vec![PROTOCOL.to_vec()];
+        Ok(config)
+    }
+
+    /// When the last authority ends, in seconds since 1970.
+    pub(super) fn authorities_ending(&self) -> Option<i64> {
+        self.authorities.iter().flatten().filter_map(|one| expiry::ending(one)).max()
+    }
+
+    /// When the certificate ends that we show, in seconds since 1970.
+    pub(super) fn identity_ending(&self) -> Option<i64> {
+        expiry::ending(self.identity.as_ref()?.chain.first()?)
+    }
+}
+
+impl Identity {
+    fn private_key(&self) -> Result<PrivateKeyDer<'static>, Error> {
+        let wrong = |_| Error::Pem { place: self.key_place.clone(), wanted: "private key" };
+        PrivateKeyDer::from_pem_slice(&self.key).map_err(wrong)
+    }
+}
+
+fn roots(certificates: &[CertificateDer<'static>]) -> Result<RootCertStore, Error> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates {
-        roots.add(certificate)?;
+        roots.add(certificate.clone())?;
     }
     Ok(roots)
 }
@@ -54,17 +98,14 @@ fn cluster_authority(access: &KubeletAccess) -> Result<Vec<CertificateDer<'stati
     Ok(access.authority.iter().cloned().map(CertificateDer::from).collect())
 }
 
-type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
-
 /// The flags' pair, else the one of the connection to the API server.
 fn identity(tls: &KubeletTls, access: &KubeletAccess) -> Result<Option<Identity>, Error> {
     let flags = tls.client_certificate.clone().map(|(chain, key)| (Material::File(chain), Material::File(key)));
     let Some((chain, key)) = flags.or_else(|| access.identity.clone()) else { return Ok(None) };
     let (place, pem) = pem(chain)?;
     let chain = certificates(place, &pem)?;
-    let (place, pem) = self::pem(key)?;
-    let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| Error::Pem { place, wanted: "private key" })?;
-    Ok(Some((chain, key)))
+    let (key_place, key) = self::pem(key)?;
+    Ok(Some(Identity { chain, key, key_place }))
 }
 
 /// Where it is and what it says.

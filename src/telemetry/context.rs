@@ -10,6 +10,8 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
+const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
+
 /// Names `span` as the parent in the headers of an outgoing request; a span that is not made names
 /// nothing.
 pub fn inject(span: &Span, headers: &mut HeaderMap) {
@@ -20,8 +22,17 @@ pub fn inject(span: &Span, headers: &mut HeaderMap) {
 
 /// The caller's span, if `headers` name a valid one.
 pub(super) fn remote_context(headers: &HeaderMap) -> Option<Context> {
+    Headers(headers).get(TRACE_PARENT.as_str()).filter(|told| is_traceparent(told))?;
     let remote = TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(headers));
     remote.span().span_context().is_valid().then_some(remote)
+}
+
+/// The propagator takes shorter fields, too, and signs before them: it would then be the parent of a
+/// span that nobody has made.
+fn is_traceparent(told: &str) -> bool {
+    let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    let mut fields = told.split('-');
+    [2, 32, 16, 2].into_iter().all(|len| fields.next().is_some_and(|it| it.len() == len && it.bytes().all(is_hex)))
 }
 
 /// Makes `span` a child of the caller's.
@@ -51,6 +62,29 @@ impl Injector for Headers<&mut HeaderMap> {
     fn set(&mut self, key: &str, value: String) {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(key), HeaderValue::try_from(value)) {
             self.0.insert(name, value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parent_is_named_by_fields_of_full_length_or_not_at_all() {
+        let named =
+            |told: &str| remote_context(&HeaderMap::from_iter([(TRACE_PARENT, told.parse().unwrap())])).is_some();
+        assert!(named("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
+        assert!(named("01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more"));
+        for told in [
+            "",
+            "00-4bf92f3577b34da-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-f067aa0ba902b7-01",
+            "00-+bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-1",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+        ] {
+            assert!(!named(told), "{told}");
         }
     }
 }

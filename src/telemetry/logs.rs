@@ -3,13 +3,17 @@
 use std::io::{self, IsTerminal};
 
 use tracing::Dispatch;
-use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
+use tracing_subscriber::filter::{FilterExt, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, fmt};
 
 use super::{Error, traces};
 use crate::config::Telemetry;
+
+/// The part of the client of the API server that logs every answer it cannot read as it came, a Secret
+/// with its keys as well. What is wrong with it reaches us as an error, and is told.
+const WHOLE_ANSWERS: &str = "kube_client::client";
 
 /// Installs the process's one subscriber: logs always, traces where an endpoint is set.
 ///
@@ -38,10 +42,10 @@ where
     S: tracing::Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
     W: for<'line> fmt::MakeWriter<'line> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::builder().parse(&settings.log_filter).map_err(Error::LogFilter)?;
+    let filter: Targets = settings.log_filter.parse().map_err(Error::LogFilter)?;
     // Events carry all their fields themselves. Logs that asked for spans would keep every span
     // alive even where nobody collects traces.
-    let filter = filter.and(filter_fn(|metadata| !metadata.is_span()));
+    let filter = filter.and(filter_fn(|metadata| !metadata.is_span() && metadata.target() != WHOLE_ANSWERS));
     let lines = fmt::layer().with_writer(writer).with_ansi(io::stderr().is_terminal());
     Ok(if settings.log_json {
         lines.json().flatten_event(true).with_current_span(false).with_span_list(false).with_filter(filter).boxed()
@@ -100,6 +104,15 @@ mod tests {
             tracing::info!(target: "hyper", "far");
         });
         assert!(said.contains("near") && !said.contains("far"), "{said}");
+    }
+
+    #[test]
+    fn answers_of_the_api_server_are_never_logged_whole() {
+        let said = logged("trace", false, || {
+            tracing::warn!(target: "kube_client::client", "ca.key: secret");
+            tracing::warn!(target: "kube_client::client::builder", "failed");
+        });
+        assert!(said.contains("failed") && !said.contains("secret"), "{said}");
     }
 
     #[test]

@@ -20,6 +20,8 @@ mod context;
 mod error;
 pub(crate) mod exemplar;
 pub(crate) mod expiry;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod logs;
 pub(crate) mod otlp;
 mod process;

@@ -10,6 +10,8 @@
 //! ```
 
 mod batch;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod ids;
 mod outcome;
 mod quantity;

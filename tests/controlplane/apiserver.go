@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -31,9 +32,9 @@ type apiserver struct {
 	stop context.CancelFunc
 }
 
-// startAPIServer starts kube-apiserver on a free port of 127.0.0.1. It runs
-// until stop is called; done then tells how it ended.
-func startAPIServer(arguments []string) (*apiserver, error) {
+// startAPIServer starts kube-apiserver on a port of 127.0.0.1, a free one if
+// that is 0. It runs until stop is called; done then tells how it ended.
+func startAPIServer(port uint16, arguments []string) (*apiserver, error) {
 	run := options.NewServerRunOptions()
 	flags := pflag.NewFlagSet("kube-apiserver", pflag.ContinueOnError)
 	for _, set := range run.Flags().FlagSets {
@@ -44,7 +45,7 @@ func startAPIServer(arguments []string) (*apiserver, error) {
 	}
 	// A listener of our own, not a port number: no other test can take the
 	// port between choosing and binding it.
-	listener, err := net.Listen("tcp", net.JoinHostPort(loopback.String(), "0"))
+	listener, err := net.Listen("tcp", net.JoinHostPort(loopback.String(), strconv.Itoa(int(port))))
 	if err != nil {
 		return nil, err
 	}

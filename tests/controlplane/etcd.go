@@ -16,10 +16,11 @@ type etcd struct {
 	endpoint string
 }
 
-// startEtcd starts an empty store with its data and log under dir. It listens
+// startEtcd starts a store with its data and log under dir, an empty one
+// unless an earlier run is resumed. It listens
 // on unix sockets only: no port to be taken by another test, and nobody but
 // this user gets at the data past the API server.
-func startEtcd(ctx context.Context, dir string) (*etcd, error) {
+func startEtcd(ctx context.Context, dir string, resume bool) (*etcd, error) {
 	// Socket paths have about 100 bytes; the working directory may be deeper.
 	sockets, err := os.MkdirTemp("", "kv-etcd-")
 	if err != nil {
@@ -41,12 +42,14 @@ func startEtcd(ctx context.Context, dir string) (*etcd, error) {
 	config.AdvertiseClientUrls = []url.URL{{Scheme: "http", Host: "127.0.0.1:2379"}}
 	config.AdvertisePeerUrls = []url.URL{{Scheme: "http", Host: "127.0.0.1:2380"}}
 	config.InitialCluster = config.InitialClusterFromName(config.Name)
-	// The data lives no longer than the process.
+	// The data may be lost with the machine, not with the process.
 	config.UnsafeNoFsync = true
 
 	store := &etcd{sockets: sockets, endpoint: client.String()}
-	if err := os.RemoveAll(config.Dir); err != nil {
-		return nil, store.abandon(err)
+	if !resume {
+		if err := os.RemoveAll(config.Dir); err != nil {
+			return nil, store.abandon(err)
+		}
 	}
 	server, err := embed.StartEtcd(config)
 	if err != nil {

@@ -32,6 +32,9 @@ type settings struct {
 	dir           string
 	readyFile     string
 	otlpEndpoint  string
+	port          uint16
+	resume        bool
+	rotate        bool
 	stdinLifetime bool
 	users         users
 }
@@ -81,6 +84,9 @@ func parse(arguments []string) (*settings, error) {
 	flags.StringVar(&set.dir, "dir", "", "directory of all files, made if missing; what an earlier run left there is replaced")
 	flags.StringVar(&set.readyFile, "ready-file", "", "file to which the line printed when ready is written too")
 	flags.StringVar(&set.otlpEndpoint, "otlp-endpoint", "", "HOST:PORT of an OTLP gRPC receiver for the API server's traces (none if empty)")
+	flags.Uint16Var(&set.port, "secure-port", 0, "port of the API server (a free one if 0)")
+	flags.BoolVar(&set.resume, "resume", false, "go on with the data and the certificates of an earlier run in DIR")
+	flags.BoolVar(&set.rotate, "rotate-front-proxy", false, "with --resume: a new authority and certificate of the front proxy")
 	flags.BoolVar(&set.stdinLifetime, "stdin-lifetime", false, "stop when stdin closes, so that no parent leaves this behind")
 	flags.Var(&set.users, "user", "one more user with the token NAME-token; repeatable")
 	if err := flags.Parse(arguments); err != nil {
@@ -110,11 +116,11 @@ func serve(ctx context.Context, set *settings) error {
 		fmt.Errorf("not ready within %s, see the logs in %s", startTimeout, set.dir))
 	defer cancel()
 
-	keys, err := newPKI(filepath.Join(set.dir, "pki"))
+	keys, err := set.keys()
 	if err != nil {
 		return err
 	}
-	store, err := startEtcd(starting, set.dir)
+	store, err := startEtcd(starting, set.dir, set.resume)
 	if err != nil {
 		return err
 	}
@@ -142,6 +148,19 @@ func serve(ctx context.Context, set *settings) error {
 	}
 }
 
+// keys makes the certificates, or finds those of the run that is resumed.
+func (set *settings) keys() (*pki, error) {
+	dir := filepath.Join(set.dir, "pki")
+	if !set.resume {
+		return newPKI(dir)
+	}
+	keys := keptPKI(dir)
+	if set.rotate {
+		return keys, keys.rotateFrontProxy(dir)
+	}
+	return keys, nil
+}
+
 // launch starts the API server with the files it reads.
 func launch(set *settings, keys *pki, store *etcd) (*apiserver, error) {
 	tokens, tracing := filepath.Join(set.dir, "tokens.csv"), ""
@@ -154,7 +173,7 @@ func launch(set *settings, keys *pki, store *etcd) (*apiserver, error) {
 			return nil, err
 		}
 	}
-	return startAPIServer(apiserverArguments(keys, store.endpoint, tokens, tracing))
+	return startAPIServer(set.port, apiserverArguments(keys, store.endpoint, tokens, tracing))
 }
 
 func announce(set *settings, keys *pki, server string) error {

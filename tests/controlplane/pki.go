@@ -3,6 +3,7 @@ package main
 import (
 	"net"
 	"os"
+	"path/filepath"
 )
 
 // clusterAddress is the first of the default service range: the address of
@@ -52,5 +53,30 @@ func (p *pki) issueAll(dir string) (err error) {
 		return err
 	}
 	p.serviceAccountPublic, p.serviceAccountKey, err = newTokenKey(dir)
+	return err
+}
+
+// keptPKI finds what newPKI has made under dir. Its authorities cannot sign.
+func keptPKI(dir string) *pki {
+	pair := func(name string) keyPair {
+		return keyPair{cert: filepath.Join(dir, name+".crt"), key: filepath.Join(dir, name+".key")}
+	}
+	kept := func(name string) *authority { return &authority{keyPair: pair(name)} }
+	return &pki{
+		servingCA: kept("serving-ca"), clientCA: kept("client-ca"), frontProxyCA: kept("front-proxy-ca"),
+		serving: pair("apiserver"), frontProxy: pair("front-proxy-client"),
+		toKubelet: pair("apiserver-kubelet-client"), certificateUser: pair("certificate-user"),
+		serviceAccountPublic: filepath.Join(dir, "service-account.pub"),
+		serviceAccountKey:    filepath.Join(dir, "service-account.key"),
+	}
+}
+
+// rotateFrontProxy replaces the front proxy's authority, and with it its
+// certificate. Nobody who knows the old one alone believes the new.
+func (p *pki) rotateFrontProxy(dir string) (err error) {
+	if p.frontProxyCA, err = newAuthority(dir, "front-proxy-ca"); err != nil {
+		return err
+	}
+	p.frontProxy, err = p.frontProxyCA.client(dir, "front-proxy-client", frontProxyName)
 	return err
 }

@@ -96,6 +96,7 @@ fn arguments(kubeconfig: &Path, nodes: &SimulatedNodes, sink: &OtlpSink) -> Vec<
         ("--kubeconfig", kubeconfig.display().to_string()),
         ("--kubelet-certificate-authority", nodes.authority.display().to_string()),
         ("--metric-resolution", "5s".to_owned()),
+        ("--serving-authority-overlap", "10s".to_owned()),
         ("--otlp-endpoint", format!("http://{}", sink.grpc)),
         ("--otlp-protocol", "grpc".to_owned()),
         ("--tracing-sampling-rate-per-million", "1000000".to_owned()),

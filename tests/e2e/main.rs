@@ -26,6 +26,7 @@ mod kubectl_top;
 mod numbers;
 mod python_clients;
 mod replicas;
+mod rotation;
 mod traces;
 mod world;
 
@@ -124,6 +125,8 @@ fn trials(shared: Option<&Arc<Shared>>) -> Vec<Trial> {
             disruption::discovery_and_lists_stay_up_over_a_rolling_restart,
             go_clients::informers_stay_in_sync,
             disruption::namespaces_wait_for_us_while_we_are_away,
+            rotation::our_own_authority_changes_under_load,
+            rotation::the_front_proxy_and_its_authority_change_under_load,
         ]
     )
 }

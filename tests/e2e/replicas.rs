@@ -74,6 +74,11 @@ impl Replicas {
         if status.success() { Ok(()) } else { Err(format!("{status}: {}", self.logs())) }
     }
 
+    /// The processes that run.
+    pub(crate) async fn ids(&self) -> Vec<u32> {
+        self.running.lock().await.iter().flatten().map(|server| server.process.id()).collect()
+    }
+
     /// What those that were started last have logged.
     pub(crate) fn logs(&self) -> String {
         (0..REPLICAS).filter_map(|index| std::fs::read_to_string(self.log(index)).ok()).collect()

@@ -7,7 +7,7 @@ use crate::repository::files;
 const GROUND: [&str; 7] = ["clock", "config", "go_duration", "readiness", "revision", "shutdown", "telemetry"];
 
 /// Which room may use which, besides the ground floor, and why.
-const ARROWS: [(&str, &[&str], &str); 15] = [
+const ARROWS: [(&str, &[&str], &str); 16] = [
     ("main", &["app", "sim"], "starts one of the two"),
     ("lib", &[], "is the plan"),
     (
@@ -24,6 +24,7 @@ const ARROWS: [(&str, &[&str], &str); 15] = [
     ("usage", &[], "is arithmetic"),
     ("sim", &["promtext", "usage"], "speaks as kubelets do"),
     ("sim/demo", &["app", "promtext", "sim", "usage"], "runs the real thing beside the pretended cluster"),
+    ("fuzzing", &["apiserver", "cluster", "export", "promtext", "usage"], "calls the targets of the rooms"),
     ("telemetry", &[], "receives, and knows nobody"),
     ("readiness", &[], "is told, and asks nobody"),
     ("ground", &[], "stands on nothing but itself"),
@@ -146,9 +147,9 @@ fn first_names(path: &str) -> Vec<String> {
     names
 }
 
-/// The file without its tests, which may use any room.
+/// The file without its tests and targets of fuzzing, which may use any room.
 fn working_code<'a>(file: &str, text: &'a str) -> &'a str {
-    if file.ends_with("/tests.rs") || file.contains("/tests/") {
+    if file.ends_with("/tests.rs") || file.contains("/tests/") || file.ends_with("/fuzz.rs") {
         return "";
     }
     text.find("#[cfg(test)]").map_or(text, |tests| &text[..tests])

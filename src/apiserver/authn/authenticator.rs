@@ -115,6 +115,14 @@ impl Authenticator {
         }
     }
 
+    /// Whether somebody with a certificate speaks for others and is not known to be a front proxy.
+    fn is_unknown_speaker(&self, trust: &Trust, peer: &Peer, headers: &HeaderMap) -> bool {
+        let Some(proxies) = &trust.front_proxy else { return false };
+        !peer.certificates.is_empty()
+            && headers.keys().any(|name| proxies.headers.contains(name))
+            && self.verified_proxy(proxies, trust.revision, peer).is_err()
+    }
+
     async fn token(&self, headers: &HeaderMap) -> Opinion {
         let Some(token) = bearer_token(headers).map_err(AuthnError::unauthorized)? else { return Ok(None) };
         let (reviewed, source) = self.tokens.review(&token).await.map_err(AuthnError::unavailable)?;
@@ -142,7 +150,10 @@ impl Authenticate for Authenticator {
             otel.status_code = field::Empty,
         );
         async move {
-            let trust = self.trust.current();
+            let mut trust = self.trust.current();
+            if self.is_unknown_speaker(&trust, peer, headers) {
+                trust = self.trust.after_a_look().await;
+            }
             let recognised = self.recognise(&trust, peer, headers).await;
             let impersonated = impersonation(headers);
             strip(headers, &trust);

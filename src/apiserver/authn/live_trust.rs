@@ -1,13 +1,22 @@
 //! The ConfigMap, live.
+//!
+//! A watch tells of changes, except while the API server restarts, which is when its front proxy may come
+//! with a certificate of another authority: the requests that carry it would be refused until the watch is
+//! back. So a stranger who speaks for others is taken for that, and the ConfigMap is read before he is
+//! refused.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use futures::TryStreamExt;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
-use kube::{Api, Client};
+use kube::{Api, Client, ResourceExt};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::trust::Trust;
@@ -17,10 +26,25 @@ use crate::telemetry::causes;
 const NAMESPACE: &str = "kube-system";
 const NAME: &str = "extension-apiserver-authentication";
 
+/// Strangers may come as fast as they like; the API server is asked five times a second.
+const LOOK_PAUSE: Duration = Duration::from_millis(200);
+/// A stranger waits no longer, and holds a place among the requests under way for no longer.
+const LOOK_LIMIT: Duration = Duration::from_secs(1);
+
 /// Whom we believe now. Cheap to clone; the last good state stays while the API server is away and
 /// when the ConfigMap breaks or goes.
 #[derive(Clone, Debug, Default)]
-pub struct LiveTrust(Arc<ArcSwap<Trust>>);
+pub struct LiveTrust(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    current: ArcSwap<Trust>,
+    /// Whether anybody hears the wish.
+    is_followed: AtomicBool,
+    wish: Notify,
+    /// Looks taken so far.
+    looks: watch::Sender<u64>,
+}
 
 impl LiveTrust {
     /// Follows the ConfigMap until `stop`; `latch` is released when the cluster has first answered,
@@ -28,30 +52,49 @@ impl LiveTrust {
     pub async fn follow(self, client: Client, latch: Latch, stop: CancellationToken) {
         // Rights are given for this one name; a list without the selector would be refused.
         let one = watcher::Config::default().fields(&format!("metadata.name={NAME}"));
-        let events = watcher(Api::<ConfigMap>::namespaced(client, NAMESPACE), one).default_backoff();
-        let mut follower = Follower { trust: self, latch: Some(latch), found: false, failing: false };
+        let api = Api::<ConfigMap>::namespaced(client, NAMESPACE);
+        let events = watcher(api.clone(), one).default_backoff();
+        self.0.is_followed.store(true, Ordering::Release);
+        let mut follower = Follower::new(self, latch);
         let mut events = std::pin::pin!(events);
-        while let Some(event) = stop.run_until_cancelled(events.try_next()).await {
-            match event {
-                Ok(Some(event)) => follower.heed(event),
-                Ok(None) => break,
-                Err(error) => follower.explain(&error),
+        let following = async {
+            loop {
+                tokio::select! {
+                    event = events.try_next() => match event {
+                        Ok(Some(event)) => follower.heed(event),
+                        Ok(None) => break,
+                        Err(error) => follower.explain(&error),
+                    },
+                    () = follower.wish() => follower.look(&api).await,
+                }
             }
+        };
+        stop.run_until_cancelled(following).await;
+    }
+
+    /// Whom we believe after a look at the ConfigMap, for who is not believed without one.
+    pub(super) async fn after_a_look(&self) -> Arc<Trust> {
+        if self.0.is_followed.load(Ordering::Acquire) {
+            let mut looks = self.0.looks.subscribe();
+            self.0.wish.notify_one();
+            // Whether one was taken in time or not: what is believed is what is known.
+            let _ = tokio::time::timeout(LOOK_LIMIT, looks.changed()).await;
         }
+        self.current()
     }
 
     /// When the last authority of front proxies ends, in seconds since 1970.
     pub(in crate::apiserver) fn front_proxy_ending(&self) -> Option<i64> {
-        self.0.load().front_proxy.as_ref()?.authorities.ending()
+        self.0.current.load().front_proxy.as_ref()?.authorities.ending()
     }
 
     /// When the last authority of clients with certificates of their own ends.
     pub(in crate::apiserver) fn clients_ending(&self) -> Option<i64> {
-        self.0.load().clients.as_ref()?.ending()
+        self.0.current.load().clients.as_ref()?.ending()
     }
 
     pub(super) fn current(&self) -> Arc<Trust> {
-        self.0.load_full()
+        self.0.current.load_full()
     }
 
     /// Believes `data` from now on, if it can be read.
@@ -59,13 +102,13 @@ impl LiveTrust {
         let empty = std::collections::BTreeMap::new();
         match Trust::read(map.data.as_ref().unwrap_or(&empty)) {
             Ok(mut trust) => {
-                trust.revision = self.0.load().revision + 1;
+                trust.revision = self.0.current.load().revision + 1;
                 tracing::info!(
                     clients = trust.clients.is_some(),
                     front_proxy = trust.front_proxy.is_some(),
                     "authentication settings read from {NAMESPACE}/{NAME}"
                 );
-                self.0.store(Arc::new(trust));
+                self.0.current.store(Arc::new(trust));
             }
             Err(error) => {
                 tracing::warn!(
@@ -83,16 +126,49 @@ struct Follower {
     latch: Option<Latch>,
     found: bool,
     failing: bool,
+    /// The version of the ConfigMap that was read last.
+    version: Option<String>,
+    looked_at: Option<Instant>,
 }
 
 impl Follower {
+    const fn new(trust: LiveTrust, latch: Latch) -> Self {
+        Self { trust, latch: Some(latch), found: false, failing: false, version: None, looked_at: None }
+    }
+
+    /// Until somebody wants a look.
+    fn wish(&self) -> impl Future<Output = ()> + use<> {
+        let shared = Arc::clone(&self.trust.0);
+        async move { shared.wish.notified().await }
+    }
+
+    async fn look(&mut self, api: &Api<ConfigMap>) {
+        if let Some(last) = self.looked_at {
+            tokio::time::sleep_until(last + LOOK_PAUSE).await;
+        }
+        self.looked_at = Some(Instant::now());
+        // What fails here is told by the watch.
+        if let Ok(Ok(Some(map))) = tokio::time::timeout(LOOK_LIMIT, api.get_opt(NAME)).await {
+            self.read(&map);
+        }
+        self.trust.0.looks.send_modify(|looks| *looks += 1);
+    }
+
+    fn read(&mut self, map: &ConfigMap) {
+        let version = map.resource_version();
+        if version.is_none() || version != self.version {
+            self.version = version;
+            self.trust.adopt(map);
+        }
+    }
+
     fn heed(&mut self, event: Event<ConfigMap>) {
         self.failing = false;
         match event {
             Event::Init => self.found = false,
             Event::InitApply(map) | Event::Apply(map) => {
                 self.found = true;
-                self.trust.adopt(&map);
+                self.read(&map);
             }
             Event::InitDone => {
                 if !self.found {
@@ -170,5 +246,55 @@ mod tests {
         let (_, readiness, api) = follow(403, vec![]).await;
         assert!(!readiness.is_ready() && api.requests().len() >= 2);
         assert!(readiness.checks()[0].failure.as_deref().unwrap().contains(NAME));
+    }
+
+    /// A ConfigMap whose front proxies are vouched for by `authority`.
+    fn map(version: &str, authority: &Authority) -> Value {
+        json!({
+            "metadata": {"name": NAME, "namespace": NAMESPACE, "resourceVersion": version},
+            "data": {"requestheader-client-ca-file": authority.pem()},
+        })
+    }
+
+    /// Follows a ConfigMap whose watch has nothing to tell; GETs answer `now`, if it can be had.
+    async fn blind(now: Option<Value>) -> (LiveTrust, ApiServer) {
+        let listed = json!({"metadata": {"resourceVersion": "1"}, "items": [map("1", &Authority::named("old"))]});
+        let api = ApiServer::with(move |request| match request.path.as_str() {
+            PATH if request.query.contains("watch=true") => None,
+            PATH => Some((200, listed.clone())),
+            _ => now.clone().map(|now| (200, now)),
+        });
+        let trust = LiveTrust::default();
+        let latch = Readiness::default().latch("authentication-config", "not read yet");
+        tokio::spawn(trust.clone().follow(api.client(), latch, CancellationToken::new()));
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        (trust, api)
+    }
+
+    fn gets(api: &ApiServer) -> usize {
+        api.requests().iter().filter(|request| request.path != PATH).count()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_finds_what_the_watch_has_not_told() {
+        let (trust, _) = blind(Some(map("2", &Authority::named("new")))).await;
+        let (before, after) = (trust.current(), trust.after_a_look().await);
+        assert_eq!((before.revision, after.revision), (1, 2));
+        assert_eq!(trust.after_a_look().await.revision, 2, "what has not changed is no change");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_strangers_share_a_look_and_none_waits_for_long() {
+        let (trust, api) = blind(Some(map("2", &Authority::named("new")))).await;
+        let begun = Instant::now();
+        for _ in 0..10 {
+            futures::future::join_all((0..100).map(|_| trust.after_a_look())).await;
+        }
+        assert!(gets(&api) <= 21, "{}", gets(&api));
+        assert!(begun.elapsed() >= LOOK_PAUSE * 9);
+        let (trust, _) = blind(None).await;
+        let begun = Instant::now();
+        assert_eq!(trust.after_a_look().await.revision, 1);
+        assert_eq!(begun.elapsed(), LOOK_LIMIT);
     }
 }

@@ -16,6 +16,8 @@ mod authorities;
 mod client_cert;
 mod error;
 mod front_proxy;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzz;
 mod judge;
 mod live_trust;
 mod metrics;

@@ -14,7 +14,7 @@ use kube::Client;
 
 use super::user::{User, Via};
 use crate::apiserver::ReviewMetrics;
-use crate::apiserver::reviews::{ReviewError, Source, Verdicts, ask};
+use crate::apiserver::reviews::{Asker, ReviewError, Source, Verdicts};
 
 /// Longer tokens are refused unseen: no issuer makes them, and each would be sent on.
 const MAX_TOKEN_BYTES: usize = 64 * 1024;
@@ -37,7 +37,7 @@ pub(super) enum Reviewed {
 /// Asks for tokens and remembers the answers. Tokens are never kept: only their keyed hashes, under
 /// a key that this process made up.
 pub(super) struct TokenReviewer {
-    client: Client,
+    asker: Asker,
     key: hmac::Key,
     ttl: Duration,
     verdicts: Verdicts<[u8; 32], Reviewed>,
@@ -49,7 +49,7 @@ impl TokenReviewer {
     /// When the system gives no random bytes.
     pub(super) fn new(client: Client, ttl: Duration, metrics: ReviewMetrics) -> Result<Self, Unspecified> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &rand::SystemRandom::new())?;
-        Ok(Self { client, key, ttl, verdicts: Verdicts::new(KEPT, KEPT_BYTES, weight), metrics })
+        Ok(Self { asker: Asker::new(client), key, ttl, verdicts: Verdicts::new(KEPT, KEPT_BYTES, weight), metrics })
     }
 
     /// Whose `token` is.
@@ -57,9 +57,7 @@ impl TokenReviewer {
         if token.len() > MAX_TOKEN_BYTES {
             return Ok((Reviewed::Refused("the token is too long".into()), Source::Kept));
         }
-        let mut key = [0; 32];
-        key.copy_from_slice(hmac::sign(&self.key, token.as_bytes()).as_ref());
-        let ttl = self.ttl;
+        let (key, ttl) = (self.place(token), self.ttl);
         let believed = move |reviewed: &Reviewed| match reviewed {
             Reviewed::Of(_) | Reviewed::Nobodys => ttl,
             Reviewed::Refused(_) => Duration::ZERO,
@@ -69,10 +67,17 @@ impl TokenReviewer {
         Ok((reviewed, source))
     }
 
+    /// Where the answer about `token` is kept.
+    fn place(&self, token: &str) -> [u8; 32] {
+        let mut place = [0; 32];
+        place.copy_from_slice(hmac::sign(&self.key, token.as_bytes()).as_ref());
+        place
+    }
+
     fn ask(&self, token: &str) -> impl Future<Output = Result<Reviewed, ReviewError>> + Send + use<> {
         let spec = TokenReviewSpec { token: Some(token.to_owned()), audiences: None };
         let review = TokenReview { spec, ..TokenReview::default() };
-        let answer = self.metrics.timed(ask(self.client.clone(), review));
+        let answer = self.metrics.timed(self.asker.clone().ask(review));
         answer.map_ok(|review| Reviewed::read(review.status.unwrap_or_default()))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_lc_rs::digest;
 use futures::TryFutureExt;
 use k8s_openapi::api::authorization::v1::{
     FieldSelectorAttributes, LabelSelectorAttributes, NonResourceAttributes, ResourceAttributes, SubjectAccessReview,
@@ -11,7 +12,7 @@ use kube::Client;
 
 use super::{AuthzError, Decision};
 use crate::apiserver::authn::User;
-use crate::apiserver::reviews::{ReviewError, Source, Verdicts, ask};
+use crate::apiserver::reviews::{Asker, ReviewError, Source, Verdicts};
 use crate::apiserver::{RequestInfo, ResourceRequest, ReviewMetrics};
 use crate::config;
 
@@ -19,12 +20,13 @@ use crate::config;
 const KEPT: usize = 8192;
 /// Memory for them. Questions are chosen by callers, so their length is bounded too.
 const KEPT_BYTES: u64 = 4 * 1024 * 1024;
-/// A longer question is asked each time: one caller must not push out everybody else's verdicts.
-const MAX_KEPT_QUESTION_BYTES: usize = 10_000;
+/// A longer question is kept as its hash: one caller must not push out everybody else's verdicts, nor
+/// have us ask each time.
+const LONGEST_QUESTION_BYTES: usize = 4096;
 
 /// Asks whether users may, and remembers the answers.
 pub(super) struct AccessReviewer {
-    client: Client,
+    asker: Asker,
     allowed_ttl: Duration,
     denied_ttl: Duration,
     verdicts: Verdicts<Box<str>, Verdict>,
@@ -37,7 +39,7 @@ type Verdict = Result<Decision, AuthzError>;
 impl AccessReviewer {
     pub(super) fn new(client: Client, settings: &config::Authorization, metrics: ReviewMetrics) -> Self {
         Self {
-            client,
+            asker: Asker::new(client),
             allowed_ttl: settings.allowed_ttl,
             denied_ttl: settings.denied_ttl,
             verdicts: Verdicts::new(KEPT, KEPT_BYTES, weight),
@@ -50,25 +52,22 @@ impl AccessReviewer {
         let spec = question(user, request);
         // The question as text is its own key: what differs in any part is another question.
         let key = serde_json::to_string(&spec).map_err(AuthzError::unavailable)?;
-        let (verdict, source) = if key.len() > MAX_KEPT_QUESTION_BYTES {
-            (Box::pin(self.ask(spec)).await.map_err(AuthzError::unavailable)?, Source::Review)
-        } else {
-            let (allowed, denied) = (self.allowed_ttl, self.denied_ttl);
-            let ttl = move |verdict: &Verdict| match verdict {
-                Ok(Decision::Allowed) => allowed,
-                Ok(Decision::Denied { .. }) => denied,
-                Err(_) => Duration::ZERO,
-            };
-            let asked = self.verdicts.on(key.into_boxed_str(), ttl, || self.ask(spec)).await;
-            asked.map_err(AuthzError::unavailable)?
+        let key = if key.len() > LONGEST_QUESTION_BYTES { hash(&key) } else { key };
+        let (allowed, denied) = (self.allowed_ttl, self.denied_ttl);
+        let ttl = move |verdict: &Verdict| match verdict {
+            Ok(Decision::Allowed) => allowed,
+            Ok(Decision::Denied { .. }) => denied,
+            Err(_) => Duration::ZERO,
         };
+        let asked = self.verdicts.on(key.into_boxed_str(), ttl, || self.ask(spec)).await;
+        let (verdict, source) = asked.map_err(AuthzError::unavailable)?;
         self.metrics.judged(source, self.verdicts.count());
         Ok((verdict?, source))
     }
 
     fn ask(&self, spec: SubjectAccessReviewSpec) -> impl Future<Output = Result<Verdict, ReviewError>> + Send + use<> {
         let review = SubjectAccessReview { spec, ..SubjectAccessReview::default() };
-        let answer = self.metrics.timed(ask(self.client.clone(), review));
+        let answer = self.metrics.timed(self.asker.clone().ask(review));
         // An answer without a status says nothing, which is no yes.
         answer.map_ok(|review| read(review.status.unwrap_or_default()))
     }
@@ -118,6 +117,11 @@ fn resource_attributes(verb: &str, resource: &ResourceRequest) -> ResourceAttrib
             .clone()
             .map(|selector| LabelSelectorAttributes { raw_selector: Some(selector), requirements: None }),
     }
+}
+
+/// No question is written like that: they are JSON.
+fn hash(question: &str) -> String {
+    format!("{:?}", digest::digest(&digest::SHA256, question.as_bytes()))
 }
 
 /// Bytes held for one verdict. The boxed signature is the memory's.

@@ -8,59 +8,77 @@ use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::APIService;
 use kube::Client;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::CertificateError;
+use super::agreement::Agreement;
 use super::api_services::Bundles;
-use super::secret::SharedSecret;
 use crate::apiserver::tls::ServingCertificate;
 use crate::clock::Clock;
 use crate::config::Service;
-use crate::readiness::Latch;
+use crate::readiness::{Condition, Latch};
 use crate::telemetry::causes;
 
 /// How soon another replica's certificate is taken over, and one that ends is noticed.
-const RECHECK: Duration = Duration::from_mins(1);
+const LOOK_INTERVAL: Duration = Duration::from_mins(1);
+/// In an overlap every replica looks at least so often.
+const LOOKS_IN_OVERLAP: u32 = 10;
+/// After a look that failed.
+const LOOK_RETRY: Duration = Duration::from_secs(5);
+/// A few requests to an API server that answers at all.
+const LOOK_LIMIT: Duration = Duration::from_secs(30);
 /// After a refused patch; the watch begins anew then, so nothing is forgotten.
 const PATCH_RETRY: Duration = Duration::from_secs(10);
 
 /// Serves a certificate of our own and tells the aggregator whom to verify it by.
 pub struct OwnCertificates {
-    secret: SharedSecret,
+    agreement: Agreement,
     bundles: Bundles,
-    clock: Clock,
+    overlap: Duration,
     serving: Arc<ServingCertificate>,
     certificate: String,
+    looked_at: Instant,
+    is_failing: bool,
 }
 
 /// Why the APIServices are gone through anew.
 enum Again {
-    AuthorityChanged(String),
+    BundleChanged(String),
     PatchRefused,
 }
 
 impl OwnCertificates {
-    /// For the Service we stand behind; `serving` gets the certificate.
-    pub fn new(client: Client, service: Service, clock: Clock, serving: Arc<ServingCertificate>) -> Self {
+    /// For the Service we stand behind; `serving` gets the certificate. When an authority takes over
+    /// from another, both are believed for `overlap` before and after.
+    pub fn new(
+        client: Client,
+        service: Service,
+        clock: Clock,
+        overlap: Duration,
+        serving: Arc<ServingCertificate>,
+    ) -> Self {
         Self {
-            secret: SharedSecret::new(client.clone(), &service),
+            agreement: Agreement::new(client.clone(), &service, clock, overlap),
             bundles: Bundles::new(client, service),
-            clock,
+            overlap,
             serving,
             certificate: String::new(),
+            looked_at: Instant::now(),
+            is_failing: false,
         }
     }
 
     /// Works until `stop`. `latch` is released as soon as there is a certificate to serve, and says
-    /// until then what is in the way; an API server that is away is waited for.
+    /// until then what is in the way; an API server that is away is waited for. The condition is lost
+    /// again while we cannot know whether what we serve is still believed.
     pub async fn run(mut self, latch: Latch, stop: CancellationToken) {
         stop.run_until_cancelled(async {
-            let mut authority = self.first(&latch).await;
-            latch.release();
+            let mut bundle = self.first(&latch).await;
+            let known = latch.release();
             loop {
-                match self.keep(&authority).await {
-                    Again::AuthorityChanged(changed) => authority = changed,
+                match self.keep(&bundle, &known).await {
+                    Again::BundleChanged(changed) => bundle = changed,
                     Again::PatchRefused => {}
                 }
             }
@@ -71,71 +89,105 @@ impl OwnCertificates {
     async fn first(&mut self, latch: &Latch) -> String {
         let mut pauses = DefaultBackoff::default();
         loop {
-            match self.settle().await {
-                Ok(authority) => return authority,
+            match self.look().await {
+                Ok(bundle) => return bundle,
                 Err(error) => {
                     let error = causes(&error);
                     tracing::warn!(error, "no serving certificate yet");
                     latch.explain(error);
                 }
             }
-            tokio::time::sleep(pauses.next().unwrap_or(RECHECK)).await;
+            tokio::time::sleep(pauses.next().unwrap_or(LOOK_INTERVAL)).await;
         }
     }
 
-    /// Serves what the replicas agree on; its authority.
-    async fn settle(&mut self) -> Result<String, CertificateError> {
-        let (material, pair) = self.secret.settle(self.clock.now()).await?;
-        if material.certificate != self.certificate {
-            self.serving.install(pair);
-            self.serving.name_authority(&material.authority);
-            self.certificate = material.certificate;
+    /// Serves what the replicas agree on; whom to believe.
+    async fn look(&mut self) -> Result<String, CertificateError> {
+        let settled = tokio::time::timeout(LOOK_LIMIT, self.agreement.settle(&self.bundles)).await;
+        let slow = |_| CertificateError::Slow { secret: self.agreement.secret(), limit: LOOK_LIMIT };
+        let agreed = settled.map_err(slow)??;
+        self.looked_at = Instant::now();
+        self.serving.set_authority_ending(agreed.authority_ending);
+        if agreed.material.certificate != self.certificate {
+            self.serving.install(agreed.pair);
+            self.certificate = agreed.material.certificate;
             tracing::info!("serving our own certificate");
         }
-        Ok(material.authority)
+        Ok(agreed.material.authorities)
     }
 
-    /// Keeps every APIService at `authority`, also those that are applied later or overwritten. One
-    /// that cannot be set holds up no other.
-    async fn keep(&mut self, authority: &str) -> Again {
+    /// Keeps every APIService at `bundle`, also those that are applied later or overwritten. One that
+    /// cannot be set holds up no other.
+    async fn keep(&mut self, bundle: &str, known: &Condition) -> Again {
         let watch = watcher(self.bundles.api(), watcher::Config::default()).default_backoff();
         let mut events = std::pin::pin!(watch);
-        let mut recheck = tokio::time::interval_at(Instant::now() + RECHECK, RECHECK);
-        recheck.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut look_at = Instant::now() + self.look_interval();
         let mut retry_at = None;
-        let mut is_failing = false;
+        let mut is_unwatched = false;
         loop {
-            tokio::select! {
+            let looked = tokio::select! {
                 event = events.try_next() => match event {
                     Ok(event) => {
-                        is_failing = false;
-                        let is_set = self.heed(event, authority).await;
-                        if !is_set {
+                        is_unwatched = false;
+                        let Some(lacking) = self.lacking(event, bundle) else { continue };
+                        // Another replica may have set it, and know better.
+                        let looked = self.look_again(known).await;
+                        let is_current = looked.as_deref() == Some(bundle);
+                        if looked.is_none() || (is_current && !self.bundles.set(&lacking, bundle).await) {
                             retry_at.get_or_insert(Instant::now() + PATCH_RETRY);
                         }
+                        looked
                     }
                     // Once for each change of state: the watch retries by itself.
-                    Err(error) if !std::mem::replace(&mut is_failing, true) => {
-                        tracing::warn!(%error, "APIServices cannot be watched");
+                    Err(error) => {
+                        if !std::mem::replace(&mut is_unwatched, true) {
+                            tracing::warn!(%error, "APIServices cannot be watched");
+                        }
+                        continue;
                     }
-                    Err(_) => {}
                 },
                 () = until(retry_at) => return Again::PatchRefused,
-                _ = recheck.tick() => match self.settle().await {
-                    Ok(settled) if settled != authority => return Again::AuthorityChanged(settled),
-                    Ok(_) => {}
-                    Err(error) => tracing::warn!(%error, "the serving certificate cannot be checked"),
-                },
+                () = tokio::time::sleep_until(look_at) => self.look_again(known).await,
+            };
+            look_at = Instant::now() + if looked.is_some() { self.look_interval() } else { LOOK_RETRY };
+            if let Some(changed) = looked.filter(|looked| looked != bundle) {
+                return Again::BundleChanged(changed);
             }
         }
     }
 
-    /// Whether what the watch told is in order now.
-    async fn heed(&mut self, event: Option<Event<APIService>>, authority: &str) -> bool {
+    fn lacking(&self, event: Option<Event<APIService>>, bundle: &str) -> Option<APIService> {
         match event {
-            Some(Event::Apply(seen) | Event::InitApply(seen)) => self.bundles.set(&seen, authority).await,
-            _ => true,
+            Some(Event::Apply(seen) | Event::InitApply(seen)) if self.bundles.lacks(&seen, bundle) => Some(seen),
+            _ => None,
         }
+    }
+
+    /// Whom to believe, if that can be known now.
+    async fn look_again(&mut self, known: &Condition) -> Option<String> {
+        match self.look().await {
+            Ok(bundle) => {
+                self.is_failing = false;
+                known.regain();
+                Some(bundle)
+            }
+            Err(error) => {
+                let error = causes(&error);
+                // Half an overlap is left for others to notice that we are not ready.
+                if self.looked_at.elapsed() >= self.overlap / 2 {
+                    self.agreement.forget();
+                    known.lose(format!("what is served may not be believed any more: {error}"));
+                }
+                if !std::mem::replace(&mut self.is_failing, true) {
+                    tracing::warn!(error, "the serving certificate cannot be checked");
+                }
+                None
+            }
+        }
+    }
+
+    fn look_interval(&self) -> Duration {
+        LOOK_INTERVAL.min(self.overlap / LOOKS_IN_OVERLAP)
     }
 }
 

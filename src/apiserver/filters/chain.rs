@@ -16,6 +16,7 @@ use crate::apiserver::filters::access::{Access, Outcome};
 use crate::apiserver::filters::audit_id::AUDIT_ID;
 use crate::apiserver::filters::gzip::{self, Gzip};
 use crate::apiserver::filters::in_flight::{Full, InFlight, InFlightLimits};
+use crate::apiserver::filters::refusals::Refusals;
 use crate::apiserver::filters::{audit_id, panic, server_span, time_limit};
 use crate::apiserver::groups::Groups;
 use crate::apiserver::metrics::Metrics;
@@ -38,6 +39,7 @@ pub(crate) struct Chain {
     authenticator: Arc<dyn Authenticate>,
     authorizer: Arc<dyn Authorize>,
     in_flight: InFlightLimits,
+    refusals: Refusals,
     request_timeout: Duration,
     gzip: Gzip,
     metrics: Metrics,
@@ -68,9 +70,10 @@ impl Chain {
         groups: &Groups,
     ) -> Self {
         let in_flight = InFlightLimits::new(limits.requests_in_flight, &metrics);
+        let refusals = Refusals::new(&metrics);
         let (request_timeout, gzip) = (limits.request_timeout, Gzip::default());
         let targets = Targets::new(metrics.clone(), groups);
-        Self { authenticator, authorizer, in_flight, request_timeout, gzip, metrics, targets }
+        Self { authenticator, authorizer, in_flight, refusals, request_timeout, gzip, metrics, targets }
     }
 
     /// Id and trace, and the meaning of the request, which later filters and the handler need.
@@ -130,11 +133,19 @@ impl Chain {
             Err(full) if request.headers().contains_key(header::AUTHORIZATION) => return Err(full.refusal()),
             admission => admission,
         };
+        let attempt = if access.from_front_proxy || is_probe(info, &request) {
+            None
+        } else {
+            Some(self.refusals.attempt(peer.address.ip())?)
+        };
         let user = self.authenticator.authenticate(&peer, request.headers_mut()).await?;
         access.user.clone_from(&user.name);
         request.extensions_mut().insert(admission.or_else(|full| full.unless_master(&user))?);
         match self.authorizer.authorize(&user, info).await? {
             Decision::Allowed => {
+                if let Some(attempt) = attempt {
+                    attempt.forgive();
+                }
                 let takes_gzip = !info.is_watch() && gzip::is_accepted(request.headers());
                 let response = next.run(request).await;
                 Ok(if takes_gzip { self.gzip.encode(response).await } else { response })
@@ -144,6 +155,13 @@ impl Chain {
             Decision::Denied { reason } => Err(Status::forbidden(&user, info, &reason)),
         }
     }
+}
+
+/// Whether it is a kubelet's probe, which shows nothing and is answered without asking anybody; its
+/// address may be that of others who are refused.
+fn is_probe(info: &RequestInfo, request: &Request) -> bool {
+    let is_health = matches!(info.path.as_str(), "/livez" | "/readyz" | "/healthz");
+    is_health && !request.headers().contains_key(header::AUTHORIZATION)
 }
 
 /// Probes and scrapes of our own metrics come every few seconds and are told at debug.

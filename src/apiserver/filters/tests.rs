@@ -316,3 +316,26 @@ async fn a_watch_has_one_access_line_and_it_comes_at_its_end() {
     assert_eq!((&lines[0]["bytes"], &lines[0]["complete"]), (&12.into(), &false.into()));
     assert!(lines[0]["micros"].as_u64().unwrap() >= 120_000_000, "{lines:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_is_refused_too_often_waits_and_front_proxies_and_probes_do_not() {
+    let door = Door::with_places(10);
+    let nobody = || Request::get(NODES).header("x-user", "nobody");
+    for _ in 0..400 {
+        assert_eq!(door.send(nobody()).await.status(), 401);
+    }
+    let asked = door.authenticator.asked.load(Ordering::Relaxed);
+    for request in [nobody(), Request::get(NODES).header("x-user", "ann"), Request::get("/livez/ping")] {
+        let held_off = door.send(request).await;
+        assert_eq!((held_off.status().as_u16(), &held_off.headers()["retry-after"]), (429, &"1".parse().unwrap()));
+    }
+    let with_a_token = Request::get("/livez").header("x-user", "nobody").header("authorization", "Bearer x");
+    assert_eq!(door.send(with_a_token).await.status(), 429);
+    assert_eq!(door.authenticator.asked.load(Ordering::Relaxed), asked, "nobody was asked");
+    door.assert_told(r#"kube_vitals_requests_shed_total{limit="refusals"} 4"#);
+
+    assert_eq!(door.send_from(nobody(), true).await.status(), 401);
+    assert_ne!(door.get("/livez").await.status(), 429);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(door.send(Request::get(NODES).header("x-user", "ann")).await.status(), 200);
+}

@@ -10,6 +10,8 @@
 
 mod continue_token;
 mod field_selector;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzz;
 mod list;
 mod parameters;
 mod selection;

@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::net::TcpStream;
@@ -21,8 +21,9 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::activity::Activity;
+use super::at_once::AtOnce;
 use super::metrics;
-use super::{CloseConnection, ConnectionId, Metrics, Peer};
+use super::{CloseConnection, ConnectionId, Metrics, Peer, Trusted};
 
 /// As long as kube-aggregator gives a handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -33,10 +34,15 @@ const HEAD: Duration = Duration::from_secs(32);
 const NEWCOMER: Duration = Duration::from_secs(2);
 /// A user in many groups with many extras makes a long head: kube-apiserver's own limit.
 const MAX_HEAD_BYTES: u32 = 1024 * 1024;
+/// Those who are not trusted speak for themselves: a token is the longest that they have to say. They
+/// may be many, and a head takes its memory before anybody is known.
+const MAX_DIRECT_HEAD_BYTES: u32 = 64 * 1024;
 /// One header for each group of a user; hyper's 100 is less than large organisations have.
 const MAX_HTTP1_HEADERS: usize = 1024;
 /// One connection of kube-aggregator carries the requests of all users.
 const MAX_STREAMS: u32 = 1000;
+/// As Go's servers grant; clients dial again for more.
+const MAX_DIRECT_STREAMS: u32 = 250;
 /// Streams that a client opened and reset before we took them on; the availability probe resets a
 /// few after each round, an attack resets thousands.
 const MAX_PENDING_RESETS: usize = 100;
@@ -59,6 +65,7 @@ pub(super) struct Connection {
     pub(super) address: SocketAddr,
     pub(super) tls: TlsAcceptor,
     pub(super) app: Router,
+    pub(super) trusted: Trusted,
     pub(super) metrics: Metrics,
     pub(super) stop: CancellationToken,
 }
@@ -73,14 +80,17 @@ impl Connection {
         let certificates = session.peer_certificates().unwrap_or_default();
         let certificates = certificates.iter().map(|certificate| certificate.clone().into_owned()).collect();
         let peer = Peer { address: self.address, certificates, id: self.id };
+        // Judged once: a proxy that dialled before it was known has the bounds of others, and dials
+        // again where they are too narrow.
+        let bounds = if (self.trusted)(&peer) { TRUSTED } else { DIRECT };
 
         let (activity, closing) = (Activity::default(), CancellationToken::new());
         let requests = requests(self.app.clone(), peer, activity.clone(), closing.clone());
         if is_http2 {
-            let connection = http2_builder().serve_connection(TokioIo::new(stream), requests);
+            let connection = bounds.http2().serve_connection(TokioIo::new(stream), requests);
             self.drive(connection, &activity, &closing).await;
         } else {
-            let connection = http1_builder().serve_connection(TokioIo::new(stream), requests);
+            let connection = bounds.http1().serve_connection(TokioIo::new(stream), requests);
             self.drive(connection, &activity, &closing).await;
         }
     }
@@ -179,31 +189,43 @@ fn requests(
     })
 }
 
-fn http1_builder() -> http1::Builder {
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .max_headers(MAX_HTTP1_HEADERS)
-        .max_header_size(MAX_HEAD_BYTES as usize)
-        .max_buf_size(MAX_HEAD_BYTES as usize);
-    builder
+/// What one peer may have us hold.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    head_bytes: u32,
+    streams: u32,
 }
 
-fn http2_builder() -> http2::Builder<TokioExecutor> {
-    let mut builder = http2::Builder::new(TokioExecutor::new());
-    builder
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(MAX_STREAMS)
-        .max_header_list_size(MAX_HEAD_BYTES)
-        .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
-        .max_local_error_reset_streams(MAX_LOCAL_ERROR_RESETS)
-        .max_send_buf_size(MAX_SEND_BUFFER_BYTES)
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .keep_alive_interval(PING_INTERVAL)
-        .keep_alive_timeout(PING_ANSWER);
-    builder
+const TRUSTED: Bounds = Bounds { head_bytes: MAX_HEAD_BYTES, streams: MAX_STREAMS };
+const DIRECT: Bounds = Bounds { head_bytes: MAX_DIRECT_HEAD_BYTES, streams: MAX_DIRECT_STREAMS };
+
+impl Bounds {
+    fn http1(self) -> http1::Builder {
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD)
+            .max_headers(MAX_HTTP1_HEADERS)
+            .max_header_size(self.head_bytes as usize)
+            .max_buf_size(self.head_bytes as usize);
+        builder
+    }
+
+    fn http2(self) -> http2::Builder<AtOnce> {
+        let mut builder = http2::Builder::new(AtOnce);
+        builder
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(self.streams)
+            .max_header_list_size(self.head_bytes)
+            .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
+            .max_local_error_reset_streams(MAX_LOCAL_ERROR_RESETS)
+            .max_send_buf_size(MAX_SEND_BUFFER_BYTES)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .keep_alive_interval(PING_INTERVAL)
+            .keep_alive_timeout(PING_ANSWER);
+        builder
+    }
 }
 
 /// Counts a connection as open while it lives.

@@ -18,6 +18,7 @@ pub struct Metrics {
     pub(super) accepted: Counter,
     pub(super) accept_errors: Counter,
     pub(super) full: Counter,
+    pub(super) refused: Counter,
     handshake_failures: Family<HandshakeFailure, Counter>,
 }
 
@@ -41,6 +42,11 @@ impl Metrics {
             "connections_full",
             "Times that accepting waited because all connections were taken",
             metrics.full.clone(),
+        );
+        registry.register(
+            "connections_refused",
+            "Connections closed at once because their address had its share of all",
+            metrics.refused.clone(),
         );
         registry.register(
             "tls_handshake_failures",

@@ -21,6 +21,9 @@ pub struct Peer {
     pub id: ConnectionId,
 }
 
+/// Tells whether a peer is the front proxy, which carries the requests of all users.
+pub type Trusted = Arc<dyn Fn(&Peer) -> bool + Send + Sync>;
+
 /// An extension of a response: its HTTP/2 connection takes no further requests.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CloseConnection;

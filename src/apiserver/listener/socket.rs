@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection::Connection;
-use super::{ConnectionId, Metrics};
+use super::peers::{PeerPlace, Peers};
+use super::{ConnectionId, Metrics, Trusted};
 use crate::config::Serving;
 
 /// Connections that the system holds for us while all slots are taken.
@@ -24,14 +25,15 @@ const BACKLOG: u32 = 1024;
 /// Pause after an error that is not the client's (no file handles, no memory): time for some to come free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
-/// A connection with the slot that it takes.
-type Accepted = (OwnedSemaphorePermit, TcpStream, SocketAddr);
+/// A connection with the places that it takes.
+type Accepted = ((OwnedSemaphorePermit, PeerPlace), TcpStream, SocketAddr);
 
 /// The bound port.
 #[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
     slots: Arc<Semaphore>,
+    peers: Peers,
 }
 
 impl Listener {
@@ -43,7 +45,8 @@ impl Listener {
         let socket = if serving.address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         socket.set_reuseaddr(true)?;
         socket.bind(SocketAddr::new(serving.address, serving.port))?;
-        Ok(Self { socket: socket.listen(BACKLOG)?, slots: Arc::new(Semaphore::new(serving.max_connections)) })
+        let (slots, peers) = (Semaphore::new(serving.max_connections), Peers::sharing(serving.max_connections));
+        Ok(Self { socket: socket.listen(BACKLOG)?, slots: Arc::new(slots), peers })
     }
 
     /// The address bound, with the port that the system chose.
@@ -51,11 +54,13 @@ impl Listener {
         self.socket.local_addr()
     }
 
-    /// Serves `app` until `stop`; then lets open requests finish for as long as `drain`.
+    /// Serves `app` until `stop`; then lets open requests finish for as long as `drain`. Peers that are
+    /// `trusted` when they connect may ask for more at once.
     pub async fn serve(
         self,
         tls: Arc<ServerConfig>,
         app: Router,
+        trusted: Trusted,
         metrics: Metrics,
         drain: Duration,
         stop: CancellationToken,
@@ -63,18 +68,19 @@ impl Listener {
         let connections = TaskTracker::new();
         let cut = CancellationToken::new();
         let next_id = AtomicU64::new(0);
-        let start = |(slot, socket, address): Accepted| {
+        let start = |(places, socket, address): Accepted| {
             let connection = Connection {
                 id: ConnectionId(next_id.fetch_add(1, Ordering::Relaxed)),
                 address,
                 tls: TlsAcceptor::from(Arc::clone(&tls)),
                 app: app.clone(),
+                trusted: Arc::clone(&trusted),
                 metrics: metrics.clone(),
                 stop: stop.clone(),
             };
             let cut = cut.clone();
             connections.spawn(async move {
-                let _slot = slot;
+                let _places = places;
                 cut.run_until_cancelled(connection.serve(socket)).await;
             });
         };
@@ -98,10 +104,10 @@ impl Listener {
             let slot = self.slot(metrics).await?;
             loop {
                 match self.socket.accept().await {
-                    Ok((socket, address)) => {
-                        metrics.accepted.inc();
-                        return Some((slot, socket, address));
-                    }
+                    Ok((socket, address)) => match self.admit(address, metrics) {
+                        Some(place) => return Some(((slot, place), socket, address)),
+                        None => drop(socket),
+                    },
                     Err(error) => recover(&error, metrics).await,
                 }
             }
@@ -113,10 +119,26 @@ impl Listener {
     fn already_connected(&self, metrics: &Metrics) -> impl Iterator<Item = Accepted> {
         std::iter::from_fn(|| {
             let slot = Arc::clone(&self.slots).try_acquire_owned().ok()?;
-            let (socket, address) = self.socket.accept().now_or_never()?.ok()?;
-            metrics.accepted.inc();
-            Some((slot, socket, address))
+            loop {
+                let (socket, address) = self.socket.accept().now_or_never()?.ok()?;
+                if let Some(place) = self.admit(address, metrics) {
+                    return Some(((slot, place), socket, address));
+                }
+            }
         })
+    }
+
+    /// A place for a connection from `address`, which is closed where it has too many: to let it wait
+    /// would let everybody behind it wait.
+    fn admit(&self, address: SocketAddr, metrics: &Metrics) -> Option<PeerPlace> {
+        let place = self.peers.admit(address.ip());
+        if place.is_some() {
+            metrics.accepted.inc();
+        } else {
+            metrics.refused.inc();
+            tracing::debug!(client = %address, "refused: this address has its share of all connections");
+        }
+        place
     }
 
     async fn slot(&self, metrics: &Metrics) -> Option<OwnedSemaphorePermit> {

@@ -15,5 +15,5 @@ mod verdicts;
 
 pub use metrics::Metrics;
 
-pub(super) use ask::{ReviewError, ask};
+pub(super) use ask::{Asker, ReviewError};
 pub(super) use verdicts::{Source, Verdicts};

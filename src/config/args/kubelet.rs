@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::config::fault::Faults;
-use crate::config::settings::{AddressKind, KubeletTls, KubeletTrust, Scraping};
+use crate::config::settings::{AddressKind, KubeletServerName, KubeletTls, KubeletTrust, Scraping};
 use crate::config::value::{at_least_one, byte_size, duration, given, list, plain};
 
 /// Below this a kubelet has nothing new to say: it refreshes its own readings every 10 s or so.
@@ -63,6 +63,11 @@ pub struct KubeletArgs {
     /// authority of the API server's own connection
     #[arg(long, env = "KUBE_VITALS_KUBELET_CERTIFICATE_AUTHORITY", value_name = "FILE")]
     pub kubelet_certificate_authority: Option<String>,
+
+    /// What a kubelet's certificate must be for: the dialled address, or the node's name, whatever
+    /// address is dialled. Of address, node
+    #[arg(long, env = "KUBE_VITALS_KUBELET_SERVER_NAME", value_name = "KIND", default_value = "address")]
+    pub kubelet_server_name: String,
 
     /// Accept any kubelet certificate: whoever can answer at a node's address is believed, and
     /// receives our token. For trials only
@@ -180,7 +185,8 @@ impl KubeletArgs {
             (false, Some(file)) => KubeletTrust::File(file),
             (false, None) => KubeletTrust::Cluster,
         };
-        Some(KubeletTls { trust, client_certificate })
+        let server_name = faults.read("--kubelet-server-name", &self.kubelet_server_name, server_name);
+        Some(KubeletTls { trust, client_certificate, server_name: server_name? })
     }
 }
 
@@ -188,6 +194,14 @@ fn body_limit(typed: &str) -> Result<u64, String> {
     match byte_size(typed)? {
         small if small < MIN_BODY_LIMIT_BYTES => Err("must be 64Ki or more".to_owned()),
         limit => Ok(limit),
+    }
+}
+
+fn server_name(typed: &str) -> Result<KubeletServerName, String> {
+    match typed {
+        "address" => Ok(KubeletServerName::Address),
+        "node" => Ok(KubeletServerName::Node),
+        _ => Err(format!("{typed:?} is not of address, node")),
     }
 }
 

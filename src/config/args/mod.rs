@@ -24,3 +24,5 @@ pub use kubelet::KubeletArgs;
 pub use serving::ServingArgs;
 pub use shutdown::ShutdownArgs;
 pub use telemetry::TelemetryArgs;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use traces::read as read_traces;

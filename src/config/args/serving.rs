@@ -1,10 +1,15 @@
 //! Flags: the TLS port.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use crate::config::fault::Faults;
 use crate::config::settings::Serving;
-use crate::config::value::{at_least_one, given, plain, positive_duration};
+use crate::config::value::{at_least_one, duration, given, plain, positive_duration};
+
+/// Below this no endpoint would be gone in time that is not ready any more.
+const MIN_AUTHORITY_OVERLAP: Duration = Duration::from_secs(10);
 
 /// The TLS port.
 #[derive(Args, Clone, Debug)]
@@ -29,10 +34,18 @@ pub struct ServingArgs {
     #[arg(long, env = "KUBE_VITALS_TLS_PRIVATE_KEY_FILE", value_name = "FILE")]
     pub tls_private_key_file: Option<String>,
 
+    /// How long a new authority of our own certificates is announced before it is used, and the old one
+    /// believed after, 10s or more
+    ///
+    /// Whoever verifies us needs to learn of a change within it. A replica that cannot ask for one for
+    /// half of it is not ready.
+    #[arg(long, env = "KUBE_VITALS_SERVING_AUTHORITY_OVERLAP", value_name = "DURATION", default_value = "1h")]
+    pub serving_authority_overlap: String,
+
     /// Connections at once; further ones wait to be accepted
     ///
     /// The aggregator sends many requests over few connections; each one costs some 100 KiB at
-    /// worst.
+    /// worst. One address may have a quarter of them, and 16 in any case.
     #[arg(long, env = "KUBE_VITALS_MAX_CONNECTIONS", value_name = "NUMBER", default_value = "1024")]
     pub max_connections: String,
 
@@ -57,6 +70,8 @@ impl ServingArgs {
             ("--tls-cert-file", given(self.tls_cert_file.as_deref())),
             ("--tls-private-key-file", given(self.tls_private_key_file.as_deref())),
         );
+        let authority_overlap =
+            faults.read("--serving-authority-overlap", &self.serving_authority_overlap, authority_overlap);
         let max_connections = faults.read("--max-connections", &self.max_connections, at_least_one);
         let max_requests_in_flight = faults.read("--max-requests-inflight", &self.max_requests_inflight, at_least_one);
         let request_timeout = faults.read("--request-timeout", &self.request_timeout, positive_duration);
@@ -64,9 +79,17 @@ impl ServingArgs {
             address: address?,
             port: port?,
             certificate,
+            authority_overlap: authority_overlap?,
             max_connections: max_connections?,
             max_requests_in_flight: max_requests_in_flight?,
             request_timeout: request_timeout?,
         })
+    }
+}
+
+fn authority_overlap(typed: &str) -> Result<Duration, String> {
+    match duration(typed)? {
+        short if short < MIN_AUTHORITY_OVERLAP => Err(format!("{short:?} is less than {MIN_AUTHORITY_OVERLAP:?}")),
+        overlap => Ok(overlap),
     }
 }

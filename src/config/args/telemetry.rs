@@ -1,7 +1,7 @@
 //! Flags: logs and traces.
 
 use clap::Args;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 
 use crate::config::args::traces;
 use crate::config::fault::Faults;
@@ -61,7 +61,7 @@ impl TelemetryArgs {
         faults: &mut Faults,
     ) -> Option<Telemetry> {
         let log_filter = faults.read("--log-filter", &self.log_filter, |typed| {
-            EnvFilter::builder().parse(typed).map_err(|error| error.to_string())?;
+            typed.parse::<Targets>().map_err(|error| error.to_string())?;
             Ok(typed.to_owned())
         });
         let log_json = faults.read("--log-format", &self.log_format, |typed| match typed {

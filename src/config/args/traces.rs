@@ -23,7 +23,7 @@ struct Sampling {
 }
 
 /// `None` where no collector is set, where traces are turned off, and where something is wrong.
-pub(super) fn read(
+pub(in crate::config) fn read(
     args: &TelemetryArgs,
     variable: &impl Fn(&str) -> Option<String>,
     faults: &mut Faults,

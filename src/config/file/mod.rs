@@ -45,7 +45,8 @@ pub(super) fn read(path: &Path, variable: &impl Fn(&str) -> Option<String>, faul
     }
 }
 
-fn document(text: &str, variable: &impl Fn(&str) -> Option<String>, faults: &mut Faults) -> Option<Export> {
+/// The same of what stands in it.
+pub(super) fn document(text: &str, variable: &impl Fn(&str) -> Option<String>, faults: &mut Faults) -> Option<Export> {
     let value: Value = if text.trim().is_empty() {
         Value::Null
     } else {

@@ -3,7 +3,7 @@
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::config::{KubeletTls, KubeletTrust};
+use crate::config::{KubeletServerName, KubeletTls, KubeletTrust};
 use crate::scrape::fixtures::{Behaviour, FakeKubelet, http};
 
 const SHORT: Duration = Duration::from_millis(400);
@@ -142,9 +142,11 @@ async fn a_foreign_certificate_is_refused_as_such_unless_anyone_is_trusted() {
     let foreign = Kubelets::build(&kubelet.settings(), other.access()).unwrap();
     let failure = foreign.ask(&mut line, Page::Resource).await.unwrap_err();
     assert!(matches!(failure, Failure::Tls(_)), "{failure:?}");
+    assert!(failure.to_string().contains("--kubelet-certificate-authority"), "{failure}");
     assert_eq!(kubelet.requests_for("/"), 0, "no token was sent");
 
-    let tls = KubeletTls { trust: KubeletTrust::Anyone, client_certificate: None };
+    let tls =
+        KubeletTls { trust: KubeletTrust::Anyone, client_certificate: None, server_name: KubeletServerName::Address };
     let anyone = Kubelets::build(&Scraping { tls, ..kubelet.settings() }, other.access()).unwrap();
     assert!(anyone.ask(&mut line, Page::Resource).await.is_ok());
 }
@@ -191,7 +193,11 @@ async fn trust_without_an_authority_is_refused_at_start() {
     let kubelet = kubelet(Behaviour::Hang).await;
     let nobody = KubeletAccess::default();
     assert!(matches!(Kubelets::build(&kubelet.settings(), nobody), Err(Error::NoAuthority)));
-    let tls = KubeletTls { trust: KubeletTrust::File("/nonexistent".into()), client_certificate: None };
+    let tls = KubeletTls {
+        trust: KubeletTrust::File("/nonexistent".into()),
+        client_certificate: None,
+        server_name: KubeletServerName::Address,
+    };
     let settings = Scraping { tls, ..kubelet.settings() };
     assert!(matches!(Kubelets::build(&settings, kubelet.access()), Err(Error::Read { .. })));
 }
@@ -247,4 +253,42 @@ async fn a_session_is_no_way_around_another_name_or_another_trust() {
     line.addresses = vec![format!("localhost:{}", kubelet.address.port())];
     assert!(matches!(kubelets.ask(&mut line, Page::Resource).await.unwrap_err(), Failure::Tls(_)));
     assert_eq!(kubelet.resumed(), 0);
+}
+
+#[tokio::test]
+async fn whom_we_do_not_believe_any_more_is_left_at_once() {
+    let kubelet = kubelet(Behaviour::Send(http("200 OK", "", b"x 1\n"))).await;
+    let other = self::kubelet(Behaviour::Hang).await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let believe = |kubelet: &FakeKubelet| std::fs::write(file.path(), kubelet.authority_pem()).unwrap();
+    believe(&kubelet);
+    let mut settings = kubelet.settings();
+    settings.tls.trust = KubeletTrust::File(file.path().to_owned());
+    let kubelets = Kubelets::build(&settings, kubelet.access()).unwrap();
+    let mut line = line(&kubelet.address);
+    for _ in 0..2 {
+        assert!(kubelets.ask(&mut line, Page::Resource).await.is_ok());
+    }
+    assert_eq!(kubelet.connections(), 1);
+    believe(&other);
+    kubelets.tls.reload().unwrap();
+    assert!(matches!(kubelets.ask(&mut line, Page::Resource).await.unwrap_err(), Failure::Tls(_)));
+    assert_eq!(kubelet.requests_for("/"), 2, "nothing more went over the old connection");
+    believe(&kubelet);
+    kubelets.tls.reload().unwrap();
+    assert!(kubelets.ask(&mut line, Page::Resource).await.is_ok());
+    assert_eq!(kubelet.resumed(), 0);
+}
+
+#[tokio::test]
+async fn a_certificate_may_be_for_the_node_instead_of_its_address() {
+    let kubelet = kubelet(Behaviour::Send(http("200 OK", "", b"x 1\n"))).await;
+    let kubelets = Kubelets::build(&kubelet.settings(), kubelet.access()).unwrap();
+    let address = format!("localhost:{}", kubelet.address.port());
+    let failure = kubelets.ask(&mut line(&address), Page::Resource).await.unwrap_err();
+    assert!(failure.to_string().contains("--kubelet-server-name=node"), "{failure}");
+    let mut by_node = Line { server_name: Some("the-node".into()), ..line(&address) };
+    assert!(kubelets.ask(&mut by_node, Page::Resource).await.is_ok());
+    let mut by_other = Line { server_name: Some("another-node".into()), ..line(&address) };
+    assert!(matches!(kubelets.ask(&mut by_other, Page::Resource).await.unwrap_err(), Failure::Tls(_)));
 }

@@ -83,8 +83,7 @@ impl Client {
             | StatusCode::BAD_GATEWAY
             | StatusCode::SERVICE_UNAVAILABLE
             | StatusCode::GATEWAY_TIMEOUT) => {
-                let seconds = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-                Err(PostError::passing_after(format!("answered {status}"), seconds.map(Duration::from_secs)))
+                Err(PostError::passing_after(format!("answered {status}"), retry_after(&head.headers)))
             }
             status => Err(PostError::Refused(format!("answered {status}"))),
         }
@@ -107,6 +106,12 @@ impl Client {
         let trailers = body.trailers().cloned();
         Ok((head, body.to_bytes(), trailers))
     }
+}
+
+/// When the collector wants to see us again, if it says so in seconds.
+pub(in crate::telemetry) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    seconds.map(Duration::from_secs)
 }
 
 fn http_headers(gzip: bool) -> HeaderMap {

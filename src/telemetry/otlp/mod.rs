@@ -13,5 +13,7 @@ mod client;
 mod error;
 pub(crate) mod grpc;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use client::retry_after;
 pub(crate) use client::{Client, Service};
 pub(crate) use error::PostError;

@@ -159,7 +159,7 @@ fn surroundings() -> Vec<Rule> {
         alert(
             ("KubeVitalsCertificateEnding", Severity::Warning),
             "1h",
-            r#"min by (cluster, job, certificate) ({__name__=~"kube_vitals(_kubelet_client)?_certificate_expiration_timestamp_seconds"}) - time() < 7 * 86400"#,
+            r#"min by (cluster, job, certificate) ({__name__=~"kube_vitals(_kubelet_(client|authority))?_certificate_expiration_timestamp_seconds"}) - time() < 7 * 86400"#,
             "A certificate ends within a week.",
             "The certificate {{ $labels.certificate }} ends in {{ $value | humanizeDuration }}.",
         ),

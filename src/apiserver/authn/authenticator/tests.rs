@@ -5,11 +5,13 @@ use http::HeaderValue;
 use k8s_openapi::api::core::v1::ConfigMap;
 use prometheus_client::registry::Registry;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::apiserver::authn::register_metrics;
 use crate::apiserver::fixtures::{ApiServer, Authority, NOW, Pair, peer};
 use crate::clock::ClockHand;
+use crate::readiness::Readiness;
 
 /// A cluster with a front proxy, clients and the tokens `good` (of Tom) and all others (bad).
 struct Cluster {
@@ -45,14 +47,18 @@ impl Cluster {
     }
 
     fn configure(&self, proxies: &str, names: &str) {
-        self.trust.adopt(&config_map(&[
+        self.trust.adopt(&self.config_map(proxies, names));
+    }
+
+    fn config_map(&self, proxies: &str, names: &str) -> ConfigMap {
+        config_map(&[
             ("client-ca-file", &self.clients.pem()),
             ("requestheader-client-ca-file", proxies),
             ("requestheader-allowed-names", names),
             ("requestheader-username-headers", r#"["X-Remote-User"]"#),
             ("requestheader-group-headers", r#"["X-Remote-Group"]"#),
             ("requestheader-extra-headers-prefix", r#"["X-Remote-Extra-"]"#),
-        ]));
+        ])
     }
 
     async fn ask(&self, pair: Option<&Pair>, pairs: &[(&'static str, &'static str)]) -> Result<User, AuthnError> {
@@ -226,4 +232,32 @@ async fn nothing_that_tells_an_identity_travels_further() {
         cluster.authenticator.authenticate(&caller(pair.as_ref()), &mut headers).await.unwrap();
         assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["accept"]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_front_proxy_of_an_authority_that_the_watch_has_not_told_is_believed_and_a_stranger_is_not() {
+    let cluster = Cluster::new();
+    let (newcomers, strangers) = (Authority::named("new proxies"), Authority::named("strangers"));
+    let map = |proxies: &Authority| {
+        let map = cluster.config_map(&proxies.pem(), r#"["front-proxy-client"]"#);
+        serde_json::to_value(map).unwrap()
+    };
+    let (mut listed, mut now) = (map(&cluster.proxies), map(&newcomers));
+    listed["metadata"] = json!({"resourceVersion": "1"});
+    now["metadata"] = json!({"resourceVersion": "2"});
+    let list = json!({"metadata": {"resourceVersion": "1"}, "items": [listed]});
+    let api = ApiServer::with(move |request| match request.path.ends_with("/configmaps") {
+        true if request.query.contains("watch=true") => None,
+        true => Some((200, list.clone())),
+        false => Some((200, now.clone())),
+    });
+    let latch = Readiness::default().latch("authentication-sync", "not read yet");
+    tokio::spawn(cluster.trust.clone().follow(api.client(), latch, CancellationToken::new()));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+
+    let stranger = strangers.client("front-proxy-client", &[]);
+    assert!(cluster.ask(Some(&stranger), FORGED).await.is_err());
+    let newcomer = newcomers.client("front-proxy-client", &[]);
+    assert_eq!(cluster.ask(Some(&newcomer), ANN).await.unwrap().name, "ann");
+    assert!(cluster.ask(Some(&cluster.front_proxy()), ANN).await.is_err(), "the ConfigMap has the new one alone");
 }

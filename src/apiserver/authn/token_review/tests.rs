@@ -1,3 +1,4 @@
+use aws_lc_rs::digest;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -71,6 +72,16 @@ async fn a_review_that_hangs_ends_in_time() {
     let start = Instant::now();
     assert!(matches!(reviewer.review("x").await, Err(ReviewError::TimedOut)));
     assert_eq!(start.elapsed().as_secs(), 10);
+}
+
+#[tokio::test]
+async fn a_token_is_kept_as_a_hash_that_no_other_process_has() {
+    let api = ApiServer::hanging();
+    let (one, other) = (reviewer(&api), reviewer(&api));
+    assert_eq!(one.place("t0ken"), one.place("t0ken"));
+    assert_ne!(one.place("t0ken"), one.place("t0ken "));
+    assert_ne!(one.place("t0ken"), other.place("t0ken"));
+    assert_ne!(one.place("t0ken").as_slice(), digest::digest(&digest::SHA256, b"t0ken").as_ref());
 }
 
 #[tokio::test]

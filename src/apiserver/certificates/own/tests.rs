@@ -4,14 +4,21 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use http::Method;
 use parking_lot::Mutex;
+use rustls::pki_types::CertificateDer;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::apiserver::certificates::material::{Material, names};
+use crate::apiserver::certificates::rotation::Step;
 use crate::apiserver::fixtures::{ApiRequest, ApiServer, NOW};
+use crate::clock::UnixMillis;
 use crate::readiness::Readiness;
 
+mod damage;
+mod exchange;
+
 const SECRETS: &str = "/api/v1/namespaces/custom-api/secrets";
+const OVERLAP: Duration = Duration::from_hours(1);
 const API_SERVICES: &str = "/apis/apiregistration.k8s.io/v1/apiservices";
 
 /// The part of an API server that we use, with one Secret and some APIServices.
@@ -26,6 +33,8 @@ struct World {
     later: Vec<Value>,
     /// So many patches are refused first.
     refuse_patches: u32,
+    /// The Secret may be read alone.
+    forbid_writes: bool,
     /// Patches of this one are always refused.
     forbidden: &'static str,
 }
@@ -45,8 +54,7 @@ impl World {
                     self.secret = Some(faster);
                     return Some((409, failure(409)));
                 }
-                self.secret = Some(request.body.clone());
-                Some((200, request.body.clone()))
+                Some(self.write(request))
             }
             (&Method::PATCH, _) if self.refuse_patches > 0 => {
                 self.refuse_patches -= 1;
@@ -74,6 +82,25 @@ impl World {
             }
             _ => None,
         }
+    }
+}
+
+impl World {
+    /// As the API server does it: only who has seen the last version may replace it.
+    fn write(&mut self, request: &ApiRequest) -> (u16, Value) {
+        let version = |secret: &Value| secret["metadata"]["resourceVersion"].as_str().map(str::to_owned);
+        let kept = self.secret.as_ref().map(|secret| version(secret).unwrap());
+        if kept != version(&request.body) || (request.method == Method::POST) != kept.is_none() {
+            return (409, failure(409));
+        }
+        if self.forbid_writes {
+            return (403, failure(403));
+        }
+        let next = kept.map_or(1, |version| version.parse::<u64>().unwrap() + 1);
+        let mut written = request.body.clone();
+        written["metadata"]["resourceVersion"] = json!(next.to_string());
+        self.secret = Some(written.clone());
+        (200, written)
     }
 }
 
@@ -105,9 +132,17 @@ fn kept(material: &Material) -> Value {
         "type": "kubernetes.io/tls",
         "data": {
             "tls.crt": encode(&material.certificate), "tls.key": encode(&material.key),
-            "ca.crt": encode(&material.authority), "ca.key": encode(&material.authority_key),
+            "ca.crt": encode(&material.authorities), "ca.key": encode(&material.issuer_key),
         },
     })
+}
+
+fn made(names: &[String], now: UnixMillis) -> Material {
+    Material::default().after(Step::Found, names, now).unwrap()
+}
+
+fn chain(material: &Material, now: UnixMillis) -> Vec<CertificateDer<'static>> {
+    material.judge(&names(&service()), now).pair.unwrap().cert
 }
 
 fn service() -> Service {
@@ -123,7 +158,7 @@ async fn run(world: World) -> (Arc<ServingCertificate>, Readiness, Arc<Mutex<Wor
     });
     let (serving, readiness, stop) =
         (Arc::<ServingCertificate>::default(), Readiness::default(), CancellationToken::new());
-    let own = OwnCertificates::new(api.client(), service(), Clock::manual(NOW).0, Arc::clone(&serving));
+    let own = OwnCertificates::new(api.client(), service(), Clock::manual(NOW).0, OVERLAP, Arc::clone(&serving));
     let latch = readiness.latch("own-certificates", "no certificate yet");
     let running = tokio::spawn(own.run(latch, stop.clone()));
     tokio::time::sleep(Duration::from_secs(30)).await;
@@ -138,8 +173,8 @@ fn material(secret: &Value) -> Material {
         String::from_utf8(bytes).unwrap()
     };
     Material {
-        authority: part("ca.crt"),
-        authority_key: part("ca.key"),
+        authorities: part("ca.crt"),
+        issuer_key: part("ca.key"),
         certificate: part("tls.crt"),
         key: part("tls.key"),
     }
@@ -161,10 +196,9 @@ async fn the_first_replica_makes_a_certificate_and_tells_every_api_service_that_
     let secret = world.secret.as_ref().unwrap();
     assert_eq!(secret["type"], "kubernetes.io/tls");
     let material = material(secret);
-    let pair = material.still_good(&names(&service()), NOW).unwrap();
-    assert_eq!(serving.chain(), pair.cert);
+    assert_eq!(serving.chain(), chain(&material, NOW));
     assert!(readiness.is_ready());
-    let bundle = BASE64_STANDARD.encode(&material.authority);
+    let bundle = BASE64_STANDARD.encode(&material.authorities);
     for ours in ["v1.custom.example.com", "v1beta1.metrics.k8s.io"] {
         let spec = &world.api_services[ours]["spec"];
         assert_eq!((&spec["caBundle"], &spec["insecureSkipTLSVerify"]), (&json!(bundle), &json!(false)), "{ours}");
@@ -174,29 +208,29 @@ async fn the_first_replica_makes_a_certificate_and_tells_every_api_service_that_
 
 #[tokio::test(start_paused = true)]
 async fn a_certificate_that_is_kept_and_known_is_used_and_nothing_is_written() {
-    let good = Material::make(&names(&service()), NOW).unwrap();
-    let bundle = BASE64_STANDARD.encode(&good.authority);
+    let good = made(&names(&service()), NOW);
+    let bundle = BASE64_STANDARD.encode(&good.authorities);
     let world = World {
         secret: Some(kept(&good)),
         api_services: [api_service("v1.custom.example.com", "custom-api", &json!({"caBundle": bundle}))].into(),
         ..World::default()
     };
     let (serving, _, _, api) = run(world).await;
-    assert_eq!(serving.chain(), good.still_good(&[], NOW).unwrap().cert);
+    assert_eq!(serving.chain(), chain(&good, NOW));
     assert!(api.requests().iter().all(|request| request.method == Method::GET));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_slower_replica_takes_over_what_a_faster_one_made() {
-    let theirs = Material::make(&names(&service()), NOW).unwrap();
+    let theirs = made(&names(&service()), NOW);
     let (serving, ..) = run(World { faster: Some(kept(&theirs)), ..World::default() }).await;
-    assert_eq!(serving.chain(), theirs.still_good(&[], NOW).unwrap().cert);
+    assert_eq!(serving.chain(), chain(&theirs, NOW));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_unfit_certificate_is_replaced_under_its_own_version() {
-    let foreign = Material::make(&["elsewhere.svc".to_owned()], NOW).unwrap();
-    let ending = Material::make(&names(&service()), NOW - Duration::from_hours(24 * 340)).unwrap();
+    let foreign = made(&["elsewhere.svc".to_owned()], NOW);
+    let ending = made(&names(&service()), NOW - Duration::from_hours(24 * 340));
     let empty = json!({"metadata": {"name": "custom-api-serving-cert", "resourceVersion": "7"}, "type": "Opaque"});
     for unfit in [kept(&foreign), kept(&ending), empty] {
         let kind = unfit["type"].clone();
@@ -205,7 +239,7 @@ async fn an_unfit_certificate_is_replaced_under_its_own_version() {
         assert_eq!(written["metadata"]["resourceVersion"], "7");
         assert_eq!(written["type"], kind, "a Secret's type cannot change");
         let new = material(world.lock().secret.as_ref().unwrap());
-        assert_eq!(serving.chain(), new.still_good(&names(&service()), NOW).unwrap().cert);
+        assert_eq!(serving.chain(), chain(&new, NOW));
     }
 }
 
@@ -228,12 +262,21 @@ async fn an_api_service_that_is_applied_later_or_overwritten_is_set_again() {
     };
     let (_, _, world, api) = run(world).await;
     let world = world.lock();
-    let bundle = BASE64_STANDARD.encode(material(world.secret.as_ref().unwrap()).authority);
+    let bundle = BASE64_STANDARD.encode(material(world.secret.as_ref().unwrap()).authorities);
     for (name, found) in &world.api_services {
         assert_eq!(found["spec"]["caBundle"], bundle, "{name}");
     }
     let patches = api.requests().iter().filter(|request| request.method == Method::PATCH).count();
     assert_eq!((world.api_services.len(), world.later.len(), patches), (2, 0, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ca_bundle_that_cert_manager_keeps_is_left_alone() {
+    let (name, mut kept) = api_service("v1.custom.example.com", "custom-api", &json!({"caBundle": "b3RoZXI="}));
+    kept["metadata"]["annotations"] = json!({"cert-manager.io/inject-ca-from": "custom-api/custom-api-serving"});
+    let (_, readiness, world, api) = run(World { api_services: [(name, kept)].into(), ..World::default() }).await;
+    assert!(readiness.is_ready() && api.requests().iter().all(|request| request.method != Method::PATCH));
+    assert_eq!(world.lock().api_services["v1.custom.example.com"]["spec"]["caBundle"], "b3RoZXI=");
 }
 
 #[tokio::test(start_paused = true)]

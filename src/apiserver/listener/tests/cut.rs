@@ -50,7 +50,7 @@ async fn a_watch_has_its_place_for_as_long_as_the_client_stays() {
     let port = Port::serving(server.router(), 10);
     let path = "/apis/custom.example.com/v1/nodes?watch=true";
     let http2 = port.http2(None).await.send_request(by("ann", path)).await.unwrap();
-    let http1 = port.http1().await.send_request(by("ann", path)).await.unwrap();
+    let http1 = port.http1(None).await.send_request(by("ann", path)).await.unwrap();
     assert_eq!((http2.status(), http1.status()), (StatusCode::OK, StatusCode::OK));
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(under_way(&server), (0, 2));
@@ -66,7 +66,7 @@ async fn an_answer_out_of_time_is_cut_off_and_never_looks_whole() {
     let mut http2 = port.http2(None).await;
     let unread = http2.send_request(by("ann", &path)).await.unwrap();
     assert_eq!(unread.status(), StatusCode::OK);
-    let mut http1 = port.http1().await;
+    let mut http1 = port.http1(None).await;
     let unread1 = http1.send_request(by("ann", &path)).await.unwrap();
     tokio::time::sleep(Duration::from_millis(1500)).await;
     let error = unread.into_body().collect().await.unwrap_err();
@@ -100,7 +100,7 @@ async fn a_client_that_leaves_stops_the_work_for_it() {
     let server = Server::over(&large_world());
     let port = Port::serving(server.router(), 10);
     let http2 = port.http2(None).await.send_request(by("ann", PODS)).await.unwrap();
-    let http1 = port.http1().await.send_request(by("ann", PODS)).await.unwrap();
+    let http1 = port.http1(None).await.send_request(by("ann", PODS)).await.unwrap();
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(under_way(&server), (2, 0), "both are being written");
     drop((http2, http1));
@@ -111,7 +111,7 @@ async fn a_client_that_leaves_stops_the_work_for_it() {
 async fn a_client_that_leaves_before_the_head_stops_the_work_for_it() {
     let server = Server::over(&World::with(vec![], vec![]));
     let port = Port::serving(server.router(), 10);
-    let (mut http2, mut http1) = (port.http2(None).await, port.http1().await);
+    let (mut http2, mut http1) = (port.http2(None).await, port.http1(None).await);
     let waiting = async {
         let _ = tokio::join!(http2.send_request(by("slow", PODS)), http1.send_request(by("slow", PODS)));
     };

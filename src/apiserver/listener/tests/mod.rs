@@ -21,7 +21,7 @@ use http_body_util::BodyExt;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -60,6 +60,7 @@ impl Port {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: 0,
             certificate: None,
+            authority_overlap: Duration::from_hours(1),
             max_connections,
             max_requests_in_flight: 10,
             request_timeout: Duration::from_mins(1),
@@ -67,7 +68,9 @@ impl Port {
         .unwrap();
         let address = listener.local_addr().unwrap();
         let (metrics, stop) = (Metrics::default(), CancellationToken::new());
-        let served = tokio::spawn(listener.serve(tls, router, metrics.clone(), DRAIN, stop.clone()));
+        // Whoever shows a certificate passes for the front proxy.
+        let trusted = Arc::new(|peer: &Peer| !peer.certificates.is_empty());
+        let served = tokio::spawn(listener.serve(tls, router, trusted, metrics.clone(), DRAIN, stop.clone()));
         Self { authority, address, metrics, stop, served }
     }
 
@@ -83,8 +86,8 @@ impl Port {
         self.dialer(pair, HTTP2).http2().await.unwrap()
     }
 
-    async fn http1(&self) -> Http1 {
-        self.dialer(None, HTTP1).http1().await.unwrap()
+    async fn http1(&self, pair: Option<&Pair>) -> Http1 {
+        self.dialer(pair, HTTP1).http1().await.unwrap()
     }
 }
 
@@ -120,6 +123,11 @@ impl Dialer {
     }
 }
 
+/// What the front proxy shows.
+fn front_proxy() -> Pair {
+    Authority::named("proxies").client("front-proxy-client", &[])
+}
+
 /// `/peer` tells who asks, `/slow` takes two seconds, `/never` longer than any test.
 fn router() -> Router {
     let peer = |Extension(peer): Extension<Peer>| async move { format!("{} {}", peer.id.0, peer.certificates.len()) };
@@ -145,14 +153,14 @@ async fn every_request_knows_its_connection_and_the_certificates_offered_on_it()
     let mut with = port.http2(Some(&ann)).await;
     assert_eq!(text(with.send_request(request("/peer")).await.unwrap()).await, "0 1");
     assert_eq!(text(with.send_request(request("/peer")).await.unwrap()).await, "0 1");
-    let mut without = port.http1().await;
+    let mut without = port.http1(None).await;
     assert_eq!(text(without.send_request(request("/peer")).await.unwrap()).await, "1 0");
 }
 
 #[tokio::test]
 async fn whatever_host_a_client_asks_for_it_is_served() {
     let port = Port::open(10);
-    let (mut http2, mut http1) = (port.http2(None).await, port.http1().await);
+    let (mut http2, mut http1) = (port.http2(None).await, port.http1(None).await);
     for host in ["svc.test", "10.96.0.17:443", "other.name"] {
         let mut request = request("/peer");
         *request.uri_mut() = format!("https://{host}/peer").parse().unwrap();
@@ -173,6 +181,27 @@ async fn a_connection_too_many_waits_for_a_slot() {
     drop(first);
     second.await.unwrap();
     assert!(port.metrics.full.get() >= 1);
+}
+
+#[tokio::test]
+async fn one_address_cannot_take_every_connection() {
+    let port = Port::open(64);
+    let dialer = port.dialer(None, HTTP1);
+    let taken: Vec<_> = futures::future::try_join_all((0..16).map(|_| dialer.dial())).await.unwrap();
+    dialer.dial().await.expect_err("its share is taken");
+    assert_eq!((port.metrics.refused.get(), port.metrics.open.get()), (1, 16));
+
+    let elsewhere = TcpSocket::new_v4().unwrap();
+    elsewhere.bind(([127, 0, 0, 2], 0).into()).unwrap();
+    let socket = elsewhere.connect(port.address).await.unwrap();
+    let name = ServerName::try_from("svc.test").unwrap();
+    TlsConnector::from(Arc::clone(&dialer.config)).connect(name, socket).await.expect("others are served");
+
+    drop(taken);
+    while port.metrics.open.get() > 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    dialer.dial().await.expect("what was given back can be had again");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use super::*;
 #[tokio::test]
 async fn on_stop_open_requests_finish_and_new_connections_are_refused() {
     let port = Port::open(10);
-    let (mut http2, mut http1) = (port.http2(None).await, port.http1().await);
+    let (mut http2, mut http1) = (port.http2(None).await, port.http1(None).await);
     let open = tokio::spawn(async move {
         let (http2, http1) = tokio::join!(http2.send_request(request("/slow")), http1.send_request(request("/slow")));
         (text(http2.unwrap()).await, text(http1.unwrap()).await)
@@ -128,7 +128,7 @@ async fn no_request_fails_over_a_stop() {
 #[tokio::test]
 async fn a_client_that_dialled_just_before_the_stop_gets_its_answer() {
     let port = Port::open(10);
-    let (mut http2, mut http1) = (port.http2(None).await, port.http1().await);
+    let (mut http2, mut http1) = (port.http2(None).await, port.http1(None).await);
     port.stop.cancel();
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(http2.send_request(request("/peer")).await.unwrap().status(), StatusCode::OK);

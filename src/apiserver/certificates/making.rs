@@ -1,0 +1,72 @@
+//! How authorities and certificates are made.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
+};
+use rustls::pki_types::CertificateDer;
+
+use crate::clock::UnixMillis;
+use crate::telemetry::expiry;
+
+/// The authority outlives many certificates: replacing it means changing every `caBundle`.
+const AUTHORITY_DAYS: i64 = 3650;
+/// Certificates live a year: long enough to survive an idle cluster, short enough for a leak to end.
+const CERTIFICATE_DAYS: i64 = 365;
+
+/// A certificate and its key, in PEM.
+pub(super) struct Made {
+    pub(super) certificate: String,
+    pub(super) key: String,
+}
+
+/// A new authority.
+pub(super) fn authority(now: UnixMillis) -> Result<Made, rcgen::Error> {
+    let mut params = CertificateParams::new(Vec::new())?;
+    params.distinguished_name = common_name("kube-vitals serving authority");
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    set_validity(&mut params, now, AUTHORITY_DAYS, None);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+    Ok(Made { certificate: authority.pem(), key: authority.key().serialize_pem() })
+}
+
+/// A serving certificate for `names`, by the authority of `certificate` and `key`, which it does not
+/// outlive.
+pub(super) fn serving(
+    certificate: &CertificateDer<'_>,
+    key: KeyPair,
+    names: &[String],
+    now: UnixMillis,
+) -> Result<Made, rcgen::Error> {
+    let issuer = Issuer::from_ca_cert_der(certificate, key)?;
+    let mut params = CertificateParams::new(names)?;
+    params.distinguished_name = common_name("kube-vitals");
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.use_authority_key_identifier_extension = true;
+    set_validity(&mut params, now, CERTIFICATE_DAYS, expiry::ending(certificate));
+    let key = KeyPair::generate()?;
+    let certificate = params.signed_by(&key, &issuer)?;
+    Ok(Made { certificate: certificate.pem(), key: key.serialize_pem() })
+}
+
+fn common_name(name: &str) -> DistinguishedName {
+    let mut distinguished_name = DistinguishedName::new();
+    distinguished_name.push(DnType::CommonName, name);
+    distinguished_name
+}
+
+/// As many days back as ahead: what a replica makes whose clock is ahead must be good at once for all
+/// those whose clocks are not.
+fn set_validity(params: &mut CertificateParams, now: UnixMillis, days: i64, latest_second: Option<i64>) {
+    let date = |time: Result<jiff::Timestamp, _>| time.unwrap_or_default().to_zoned(TimeZone::UTC).date();
+    let today = date(jiff::Timestamp::from_millisecond(now.0));
+    let first = today.saturating_sub(jiff::Span::new().days(days));
+    let last = today.saturating_add(jiff::Span::new().days(days));
+    let last = latest_second.map_or(last, |second| last.min(date(jiff::Timestamp::from_second(second))));
+    let moment = |day: Date| date_time_ymd(day.year().into(), day.month().unsigned_abs(), day.day().unsigned_abs());
+    (params.not_before, params.not_after) = (moment(first), moment(last));
+}

@@ -1,0 +1,88 @@
+//! How many connections each address has.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+/// One address may have this part of all connections: whoever is alone cannot shut out the rest. A
+/// kube-apiserver needs a handful and a probe one at a time, also where many of them come from one
+/// address because their network translates it.
+const SHARE: usize = 4;
+/// Granted however few connections there are in all.
+const FLOOR: usize = 16;
+
+/// The addresses that have connections now.
+#[derive(Clone, Debug)]
+pub(super) struct Peers {
+    open: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    most: usize,
+}
+
+/// One connection of an address; given back when dropped.
+#[derive(Debug)]
+pub(super) struct PeerPlace {
+    address: IpAddr,
+    open: Arc<Mutex<HashMap<IpAddr, usize>>>,
+}
+
+impl Peers {
+    /// For `max_connections` in all, which bounds the memory as well.
+    pub(super) fn sharing(max_connections: usize) -> Self {
+        Self { open: Arc::default(), most: (max_connections / SHARE).max(FLOOR) }
+    }
+
+    /// A place for one more connection of `address`; `None` where it has its share.
+    pub(super) fn admit(&self, address: IpAddr) -> Option<PeerPlace> {
+        let address = address.to_canonical();
+        let mut open = self.open.lock();
+        let count = open.entry(address).or_default();
+        if *count >= self.most {
+            return None;
+        }
+        *count += 1;
+        Some(PeerPlace { address, open: Arc::clone(&self.open) })
+    }
+}
+
+impl Drop for PeerPlace {
+    fn drop(&mut self) {
+        if let Entry::Occupied(mut count) = self.open.lock().entry(self.address) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn one_address_has_its_share_and_no_more() {
+        let peers = Peers::sharing(1024);
+        let mut places: Vec<_> = (0..256).map(|_| peers.admit(address("10.0.0.1")).unwrap()).collect();
+        assert!(peers.admit(address("10.0.0.1")).is_none());
+        assert!(peers.admit(address("::ffff:10.0.0.1")).is_none(), "the same address, as IPv6 writes it");
+        assert!(peers.admit(address("10.0.0.2")).is_some());
+        places.pop();
+        assert!(peers.admit(address("10.0.0.1")).is_some());
+    }
+
+    #[test]
+    fn an_address_without_connections_is_forgotten() {
+        let peers = Peers::sharing(1);
+        let places: Vec<_> = (0..FLOOR).map(|_| peers.admit(address("10.0.0.1")).unwrap()).collect();
+        assert!(peers.admit(address("10.0.0.1")).is_none());
+        drop(places);
+        assert!(peers.open.lock().is_empty());
+    }
+}
