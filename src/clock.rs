@@ -19,6 +19,11 @@ impl UnixMillis {
     pub fn since(self, earlier: Self) -> Duration {
         u64::try_from(self.0.saturating_sub(earlier.0)).map_or(Duration::ZERO, Duration::from_millis)
     }
+
+    /// Time between this and `other`, whichever is later: a clock may have been set between them.
+    pub(crate) fn distance(self, other: Self) -> Duration {
+        Duration::from_millis(self.0.abs_diff(other.0))
+    }
 }
 
 impl Add<Duration> for UnixMillis {

@@ -159,9 +159,10 @@ impl Heartbeat {
         self.last.store(self.clock.now().0, Ordering::Relaxed);
     }
 
-    /// Time since the last beat.
+    /// Time since the last beat. A clock that was set back tells as much as one that leapt ahead, until
+    /// the next beat: else a loop that stands still would look alive until the clock has caught up.
     pub fn age(&self) -> Duration {
-        self.clock.now().since(UnixMillis(self.last.load(Ordering::Relaxed)))
+        self.clock.now().distance(UnixMillis(self.last.load(Ordering::Relaxed)))
     }
 }
 
@@ -192,6 +193,16 @@ mod tests {
         assert!(readiness.is_ready());
         notice.set(false);
         assert!(readiness.notices().is_empty());
+    }
+
+    #[test]
+    fn a_heart_that_stands_still_is_told_though_the_clock_was_set_back() {
+        let (clock, hand) = Clock::manual(UnixMillis(7_200_000));
+        let heartbeat = Heartbeat::new(clock);
+        hand.set(UnixMillis(3_600_000));
+        assert_eq!(heartbeat.age(), Duration::from_hours(1));
+        heartbeat.beat();
+        assert_eq!(heartbeat.age(), Duration::ZERO);
     }
 
     #[test]

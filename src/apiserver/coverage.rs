@@ -37,6 +37,9 @@ struct Tally {
 
 impl Collector for Coverage {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "Earlier states of the cluster that lists and watches go on from";
+        let kept = u32::try_from(self.0.kept_count()).unwrap_or(u32::MAX);
+        gauges(&mut encoder, "kept_moments", help, [([("", ""); 0], kept)])?;
         let moment = self.0.glance();
         let tallies = [("nodes", nodes(&moment)), ("pods", pods(&moment))];
         let help = "Nodes and pods that have or should have usage, by how it is served; partial lacks some of it";

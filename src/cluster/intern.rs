@@ -22,6 +22,11 @@ pub(super) struct Interner {
 }
 
 impl Interner {
+    /// How many texts and label sets are held, those of the last sweep that nobody uses any more included.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (self.texts.members.len(), self.label_sets.members.len())
+    }
+
     /// The shared copy of `text`.
     pub(super) fn text(&mut self, text: &str) -> Arc<str> {
         self.texts.share(text)

@@ -53,11 +53,11 @@ impl Collector for Size {
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         let objects = [("nodes", count(view.node_count())), ("pods", count(view.pod_count()))];
         let help = "Nodes and pods in the cluster, as the API server told us";
-        gauges(
-            &mut encoder,
-            "cluster_objects",
-            help,
-            objects.map(|(resource, count)| ([("resource", resource)], count)),
-        )
+        let objects = objects.map(|(resource, count)| ([("resource", resource)], count));
+        gauges(&mut encoder, "cluster_objects", help, objects)?;
+        let (texts, label_sets) = self.0.interner().lock().counts();
+        let help = "Copies shared by objects of the cluster, unused ones included until the next sweep";
+        let shared = [("texts", count(texts)), ("label_sets", count(label_sets))];
+        gauges(&mut encoder, "cluster_interned", help, shared.map(|(kind, count)| ([("kind", kind)], count)))
     }
 }

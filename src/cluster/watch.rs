@@ -18,15 +18,12 @@ use std::time::Duration;
 
 use futures::{FutureExt, Stream, StreamExt};
 use kube::Api;
-use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
-use parking_lot::Mutex;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::index::Indexed;
-use crate::cluster::intern::Interner;
 use crate::cluster::selector::LabelSelector;
 use crate::cluster::wire::{SlimNode, SlimPod, Wire};
 use crate::cluster::{Cluster, Node, Pod};
@@ -34,8 +31,10 @@ use crate::readiness::{Latch, Notice};
 
 /// Objects in one page of a list: as client-go, so that no page is more than some megabytes.
 const PAGE_OBJECTS: u32 = 500;
-/// The API server ends a watch after this long; below the 5 minutes after which proxies cut.
-const WATCH_SECONDS: u32 = 290;
+/// The API server ends a watch after this long, and one that has been silent for 5 s more is given up:
+/// so long may a connection that died without a word hide what changes. To go on from there costs one
+/// request. Also below the 5 minutes after which proxies cut.
+const WATCH_SECONDS: u32 = 90;
 /// A page that has not come after this long never will: the connection is dead.
 const PAGE_TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -61,13 +60,12 @@ pub async fn run(
     pod_signs: Signs,
     stop: CancellationToken,
 ) {
-    let interner = Mutex::new(Interner::default());
     let mut node_config = config();
     if !node_selector.is_empty() {
         node_config = node_config.labels(&node_selector.to_string());
     }
-    let nodes = Follower::<Node>::new(&cluster, &interner, "nodes", node_signs);
-    let pods = Follower::<Pod>::new(&cluster, &interner, "pods", pod_signs);
+    let nodes = Follower::<Node>::new(&cluster, "nodes", node_signs);
+    let pods = Follower::<Pod>::new(&cluster, "pods", pod_signs);
     let both = async {
         tokio::join!(nodes.follow::<SlimNode>(&client, node_config), pods.follow::<SlimPod>(&client, config()))
     };
@@ -82,7 +80,6 @@ fn config() -> watcher::Config {
 /// Follows one resource.
 struct Follower<'a, T: Indexed> {
     cluster: &'a Cluster,
-    interner: &'a Mutex<Interner>,
     resource: &'static str,
     /// Held until the first complete list.
     latch: Option<Latch>,
@@ -108,22 +105,11 @@ enum Next {
 }
 
 impl<'a, T: Indexed> Follower<'a, T> {
-    fn new(cluster: &'a Cluster, interner: &'a Mutex<Interner>, resource: &'static str, signs: Signs) -> Self {
+    fn new(cluster: &'a Cluster, resource: &'static str, signs: Signs) -> Self {
         let backoff = DefaultBackoff::default();
         let Signs { latch, lost: notice, up } = signs;
         let answered = Arc::default();
-        Self {
-            cluster,
-            interner,
-            resource,
-            latch: Some(latch),
-            notice,
-            up,
-            listed: None,
-            lost: false,
-            answered,
-            backoff,
-        }
+        Self { cluster, resource, latch: Some(latch), notice, up, listed: None, lost: false, answered, backoff }
     }
 
     async fn follow<W: Wire<Object = T>>(mut self, client: &kube::Client, config: watcher::Config) {
@@ -210,15 +196,17 @@ impl<'a, T: Indexed> Follower<'a, T> {
     }
 
     fn read<W: Wire<Object = T>>(&self, wire: W) -> Option<T> {
-        wire.into_object(&mut self.interner.lock())
+        wire.into_object(&mut self.cluster.interner().lock())
     }
 
     fn fail(&mut self, error: &watcher::Error) -> Next {
         self.trouble(chain(error));
         let wait = self.pause();
-        // The watcher would ask for the same expired version again and again.
         match error {
+            // The watcher would ask for the same expired version again and again.
             watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.code == 410 => Next::Relist(wait),
+            // What could not be read was a change, and the next one would hide that it is missing.
+            watcher::Error::WatchFailed(kube::Error::SerdeError(_)) => Next::Relist(wait),
             _ => Next::BackOff(wait),
         }
     }
@@ -237,8 +225,10 @@ impl<'a, T: Indexed> Follower<'a, T> {
         }
     }
 
+    /// The pauses stay as long as they have become until there was no trouble for two minutes, which the
+    /// back-off sees by itself: a list that is good and a watch that never is would else be asked for
+    /// each second.
     fn recover(&mut self) {
-        self.backoff.reset();
         self.up.set(1);
         if self.lost {
             self.lost = false;

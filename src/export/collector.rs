@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::clock::Clock;
@@ -28,6 +29,7 @@ pub(super) struct Collector {
     pub(super) clock: Clock,
     pub(super) max_sample_age: Duration,
     pub(super) ledger: Ledger,
+    pub(super) ledger_entries: Gauge,
     pub(super) queues: Vec<(Arc<Queue>, TargetMetrics)>,
 }
 
@@ -62,6 +64,7 @@ impl Collector {
         if !points.is_empty() {
             self.hand_over(points);
         }
+        self.ledger_entries.set(i64::try_from(self.ledger.len()).unwrap_or(i64::MAX));
     }
 
     fn hand_over(&self, points: Vec<Point>) {

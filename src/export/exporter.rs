@@ -49,8 +49,9 @@ impl Exporter {
         let senders = settings.targets.iter().map(|target| sender(target, &metrics, clock));
         let senders = senders.collect::<Result<Vec<_>, _>>()?;
         let queues = senders.iter().map(|sender| (Arc::clone(&sender.queue), sender.metrics.clone())).collect();
-        let collector =
-            Collector { cluster, store, clock: clock.clone(), max_sample_age, ledger: Ledger::default(), queues };
+        let (ledger, ledger_entries) = (Ledger::default(), metrics.ledger_entries.clone());
+        let clock = clock.clone();
+        let collector = Collector { cluster, store, clock, max_sample_age, ledger, ledger_entries, queues };
         Ok(Some(Self { collector, senders }))
     }
 

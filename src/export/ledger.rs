@@ -41,6 +41,11 @@ struct Entry {
 }
 
 impl Ledger {
+    /// How many nodes, pods and containers are remembered.
+    pub(super) fn len(&self) -> usize {
+        self.nodes.values().map(Vec::len).sum()
+    }
+
     /// All nodes that there is something to say about.
     pub(super) fn nodes(&self, snapshot: &Snapshot) -> Vec<NodeName> {
         let known = snapshot.nodes().map(|(name, _)| name);

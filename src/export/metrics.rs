@@ -18,6 +18,8 @@ const DURATION_BUCKETS: [f64; 9] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.
 /// The families of the room.
 #[derive(Clone, Debug)]
 pub(super) struct Metrics {
+    /// Nodes, pods and containers whose last sample handed over is remembered.
+    pub(super) ledger_entries: Gauge,
     taken: Family<TargetLabel, Counter>,
     dropped: Family<DropLabels, Counter>,
     retries: Family<TargetLabel, Counter>,
@@ -61,6 +63,7 @@ impl Metrics {
     /// Registers all of them; the registry adds the product's prefix.
     pub(super) fn register(registry: &mut Registry) -> Self {
         let metrics = Self {
+            ledger_entries: Gauge::default(),
             taken: Family::default(),
             dropped: Family::default(),
             retries: Family::default(),
@@ -68,7 +71,7 @@ impl Metrics {
             last_success_seconds: Family::default(),
             duration_seconds: Family::new_with_constructor(|| Histogram::new(DURATION_BUCKETS)),
         };
-        let Self { taken, dropped, retries, waiting, last_success_seconds, duration_seconds } = metrics.clone();
+        let Self { taken, dropped, retries, waiting, last_success_seconds, duration_seconds, .. } = metrics.clone();
         registry.register("export_samples", "Samples that the engine has taken", taken);
         registry.register("export_dropped_samples", "Samples that did not reach the engine, by reason", dropped);
         registry.register("export_retries", "Requests to the engine that were repeated", retries);
@@ -77,6 +80,8 @@ impl Metrics {
         registry.register("export_last_success_timestamp_seconds", help, last_success_seconds);
         let help = "Time of one request to the engine, connection to answer, in seconds";
         registry.register("export_request_duration_seconds", help, duration_seconds);
+        let help = "Nodes, pods and containers of which the last sample handed over is remembered";
+        registry.register("export_ledger_entries", help, metrics.ledger_entries.clone());
         metrics
     }
 

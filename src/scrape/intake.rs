@@ -9,10 +9,7 @@ use crate::promtext;
 use crate::promtext::kubelet::Form;
 use crate::scrape::bound::Bound;
 use crate::store::{Merge, Merged, PodLookup, Store};
-use crate::usage::{Batch, Failure, NodeName, Run, Scrape};
-
-/// A clock that is off by less is a nuisance of old hardware, not a fault.
-const SMALLEST_CLOCK_TOLERANCE: Duration = Duration::from_mins(1);
+use crate::usage::{Batch, Failure, NodeName, Run, Scrape, clock_tolerance};
 
 /// Hands over what kubelets say. Shared by all node tasks.
 #[derive(Clone)]
@@ -64,8 +61,7 @@ impl Intake {
             let garbage = batch.rejected.count > 0;
             return Some(if garbage { Failure::Garbage(batch.rejected.clone()) } else { Failure::NotReadyYet });
         }
-        let tolerance = self.max_sample_age.max(SMALLEST_CLOCK_TOLERANCE);
-        batch.clock_skew(asked, tolerance).map(Failure::ClockSkew)
+        batch.clock_skew(asked, clock_tolerance(self.max_sample_age)).map(Failure::ClockSkew)
     }
 
     fn record(&self, node: &NodeName, batch: Option<&Batch<'_>>, scrape: Scrape) -> Merged {

@@ -17,10 +17,14 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::server::NoServerSessionStorage;
 use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
 
-/// Makes certificates when a node is first dialled and keeps them. There are at most two per node,
+use super::faults::Fault;
+
+/// Makes certificates when a node is first dialled and keeps them. There are at most three per node,
 /// so nothing needs to be thrown away.
 pub(super) struct Certificates {
     authority: CertifiedIssuer<'static, KeyPair>,
+    /// As well known as the first.
+    second: CertifiedIssuer<'static, KeyPair>,
     /// Nobody trusts this one.
     foreign: CertifiedIssuer<'static, KeyPair>,
     /// One key for all nodes: making thousands of keys would take longer than the test.
@@ -35,8 +39,21 @@ pub(super) struct Certificates {
 pub(super) enum Trust {
     /// One of the authority that clients know.
     Known,
+    /// One of the second authority that clients know.
+    Second,
     /// One of an authority that nobody knows.
     Foreign,
+}
+
+impl Trust {
+    /// What a kubelet with this fault shows.
+    pub(super) fn of(fault: Option<Fault>) -> Self {
+        match fault {
+            Some(Fault::WrongCertificate) => Self::Foreign,
+            Some(Fault::OtherAuthority) => Self::Second,
+            _ => Self::Known,
+        }
+    }
 }
 
 /// Keys stay out of logs.
@@ -54,6 +71,7 @@ impl Certificates {
         let private = PrivateKeyDer::try_from(key.serialize_der()).map_err(io::Error::other)?;
         Ok(Self {
             authority: authority("simulated kubelets")?,
+            second: authority("simulated kubelets, second")?,
             foreign: authority("nobody's kubelets")?,
             signing_key: provider.key_provider.load_private_key(private).map_err(io::Error::other)?,
             key,
@@ -62,9 +80,9 @@ impl Certificates {
         })
     }
 
-    /// The authority of all good certificates, PEM.
+    /// The authorities of all good certificates, PEM.
     pub(super) fn authority_pem(&self) -> String {
-        self.authority.pem()
+        self.authority.pem() + &self.second.pem()
     }
 
     /// TLS for the kubelet at an address.
@@ -80,6 +98,7 @@ impl Certificates {
     fn make(&self, address: Ipv4Addr, trust: Trust) -> io::Result<ServerConfig> {
         let issuer = match trust {
             Trust::Known => &self.authority,
+            Trust::Second => &self.second,
             Trust::Foreign => &self.foreign,
         };
         let mut params = CertificateParams::default();

@@ -34,15 +34,36 @@ pub enum Fault {
     DuplicateSeries,
     /// All timestamps are ahead by this much.
     ClockOff(Duration),
+    /// All timestamps are behind by this much.
+    ClockBehind(Duration),
     /// A kubelet that has just started: 200, with the error gauges alone.
     ScrapeErrorOnly,
+    /// Every other request for readings is answered 503.
+    Flap,
+    /// The CPU of every other container is not a number.
+    NotANumber,
+    /// In every other answer the counters are at half of what they were.
+    CounterJumps,
+    /// It tells the pods of the next node as well, as if they were its own.
+    OthersPods,
+    /// It answers as the kubelet of the next node, by whose name it has been given.
+    SwappedName,
+    /// The certificate is of the second authority that clients know.
+    OtherAuthority,
+    /// The kubelet is at the node's second address, and not at its first.
+    Moved,
+    /// The way to the kubelet is slow, and one connection in four breaks.
+    BadNetwork,
 }
 
 /// Ten years, the offset of a `clock-off` that names none.
 const CLOCK_OFF: Duration = Duration::from_hours(10 * 365 * 24);
 
+/// An hour, the offset of a `clock-behind` that names none: a time zone's.
+const CLOCK_BEHIND: Duration = Duration::from_hours(1);
+
 /// Every fault by its name on a command line.
-const NAMES: [(&str, Fault); 13] = [
+const NAMES: [(&str, Fault); 22] = [
     ("hang", Fault::Hang),
     ("slow-drip", Fault::SlowDrip),
     ("reset", Fault::Reset),
@@ -55,14 +76,25 @@ const NAMES: [(&str, Fault); 13] = [
     ("gzip-bomb", Fault::GzipBomb),
     ("duplicate-series", Fault::DuplicateSeries),
     ("clock-off", Fault::ClockOff(CLOCK_OFF)),
+    ("clock-behind", Fault::ClockBehind(CLOCK_BEHIND)),
     ("scrape-error-only", Fault::ScrapeErrorOnly),
+    ("flap", Fault::Flap),
+    ("not-a-number", Fault::NotANumber),
+    ("counter-jumps", Fault::CounterJumps),
+    ("others-pods", Fault::OthersPods),
+    ("swapped-name", Fault::SwappedName),
+    ("other-authority", Fault::OtherAuthority),
+    ("moved", Fault::Moved),
+    ("bad-network", Fault::BadNetwork),
 ];
 
 /// Text that names no fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{0:?} is no fault; there are hang, slow-drip, reset, status-401 and any other status, wrong-certificate, \
-         redirect, half-body, garbage, huge-body, gzip-bomb, duplicate-series, clock-off, scrape-error-only"
+         redirect, half-body, garbage, huge-body, gzip-bomb, duplicate-series, clock-off, clock-behind, \
+         scrape-error-only, flap, not-a-number, counter-jumps, others-pods, swapped-name, other-authority, moved, \
+         bad-network"
 )]
 pub struct UnknownFault(String);
 

@@ -40,6 +40,8 @@ pub struct Workload {
     pub lifetime: Option<Lifetime>,
     /// It runs on so many nodes, the first ones; `None` = on all.
     pub nodes: Option<u32>,
+    /// All its pods are deleted at once, this long after the start; `None` = never.
+    pub ends: Option<Duration>,
 }
 
 /// Bounds of a pod's life.
@@ -133,7 +135,9 @@ impl Scenario {
 impl Workload {
     /// Whether its pods change in no way once they have started.
     pub(super) fn is_still(&self) -> bool {
-        self.lifetime.is_none() && self.containers.iter().all(|plan| plan.course == Course::Forever)
+        self.lifetime.is_none()
+            && self.ends.is_none()
+            && self.containers.iter().all(|plan| plan.course == Course::Forever)
     }
 
     /// The loads of those containers of a pod that do not end.
@@ -166,7 +170,14 @@ fn demo_workloads() -> Vec<Workload> {
 }
 
 fn workload(namespace: &str, name: &str, containers: Vec<ContainerPlan>) -> Workload {
-    Workload { namespace: Arc::from(namespace), name: Arc::from(name), containers, lifetime: None, nodes: None }
+    Workload {
+        namespace: Arc::from(namespace),
+        name: Arc::from(name),
+        containers,
+        lifetime: None,
+        nodes: None,
+        ends: None,
+    }
 }
 
 fn app(name: &str, course: Course, load: Load) -> ContainerPlan {

@@ -30,7 +30,9 @@ impl Collector for Size {
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         let records = [("nodes", count(nodes)), ("pods", count(pods)), ("containers", count(containers))];
         let help = "Nodes, pods and containers of which samples or outcomes are remembered";
-        gauges(&mut encoder, "store_records", help, records.map(|(kind, count)| ([("kind", kind)], count)))
+        gauges(&mut encoder, "store_records", help, records.map(|(kind, count)| ([("kind", kind)], count)))?;
+        let help = "Container names shared by records, unused ones included until the next sweep";
+        gauges(&mut encoder, "store_container_names", help, [([("", ""); 0], count(self.0.name_count()))])
     }
 }
 

@@ -24,6 +24,11 @@ struct Pool {
 }
 
 impl Names {
+    /// How many are held.
+    pub(super) fn count(&self) -> usize {
+        self.pool.lock().names.len()
+    }
+
     /// The shared copy of `name`. Asked for when a container is seen for the first time.
     pub(super) fn shared(&self, name: &str) -> ContainerName {
         let mut pool = self.pool.lock();

@@ -58,6 +58,11 @@ impl Store {
         self.current.load_full()
     }
 
+    /// How many container names are held, unused ones included until the next sweep.
+    pub(super) fn name_count(&self) -> usize {
+        self.names.count()
+    }
+
     /// Stores how a scrape of `node` went and, if it was good, what it brought. `None` is a failed
     /// scrape: the samples stay as they are.
     pub fn record(&self, node: &NodeName, batch: Option<&Batch<'_>>, scrape: Scrape, rules: &Merge<'_>) -> Merged {

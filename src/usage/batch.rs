@@ -45,6 +45,12 @@ pub struct Batch<'a> {
     pub rejected: Rejected,
 }
 
+/// How far a node's clock and ours may be apart for its samples to be taken and served, where they are
+/// served up to this age. To be off by less than a minute is a nuisance of old hardware, not a fault.
+pub fn clock_tolerance(max_sample_age: Duration) -> Duration {
+    max_sample_age.max(Duration::from_mins(1))
+}
+
 impl Batch<'_> {
     /// A kubelet that has just started answers 200 with neither node nor containers.
     pub fn is_empty(&self) -> bool {
@@ -57,7 +63,7 @@ impl Batch<'_> {
     pub fn clock_skew(&self, asked: UnixMillis, tolerance: Duration) -> Option<i64> {
         let readings = self.node.iter().chain(self.rows.iter().map(|row| &row.reading));
         let newest = readings.flat_map(|reading| [reading.cpu_time, reading.memory_time]).flatten().max()?;
-        let off = newest.since(asked).max(asked.since(newest));
+        let off = newest.distance(asked);
         (off > tolerance).then(|| newest.0.saturating_sub(asked.0) / 1000)
     }
 }

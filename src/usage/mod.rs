@@ -19,7 +19,7 @@ mod run;
 #[cfg(test)]
 mod tests;
 
-pub use batch::{Batch, Reading, RejectReason, Rejected, Row};
+pub use batch::{Batch, Reading, RejectReason, Rejected, Row, clock_tolerance};
 pub use ids::{ContainerName, NodeName, PodKey, Uid};
 pub use outcome::{Failure, Outcome, Scrape};
 pub use quantity::{Bytes, Nanocores, QuantityError};

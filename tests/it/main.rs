@@ -16,6 +16,7 @@ mod arrows;
 mod certificates;
 mod command_line;
 mod dashboards;
+mod fault_run;
 mod faults;
 mod flags;
 mod look;

@@ -6,6 +6,7 @@
 pub(crate) mod control_plane;
 pub(crate) mod controllers;
 pub(crate) mod deployment;
+pub(crate) mod judge;
 pub(crate) mod kubectl;
 pub(crate) mod otlp_sink;
 pub(crate) mod pair;

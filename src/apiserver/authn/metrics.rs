@@ -27,5 +27,7 @@ pub fn register_metrics(registry: &mut Registry) -> ReviewMetrics {
         "TokenReviews without a verdict; who waited for them got 500",
         metrics.errors.clone(),
     );
+    let help = "Verdicts on bearer tokens that are held, those that are too old and still there included";
+    registry.register("token_verdicts_kept", help, metrics.kept.clone());
     metrics
 }

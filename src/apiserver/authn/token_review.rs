@@ -63,7 +63,7 @@ impl TokenReviewer {
             Reviewed::Refused(_) => Duration::ZERO,
         };
         let (reviewed, source) = self.verdicts.on(key, believed, || self.ask(token)).await?;
-        self.metrics.judged(source);
+        self.metrics.judged(source, self.verdicts.count());
         Ok((reviewed, source))
     }
 

@@ -61,7 +61,7 @@ impl AccessReviewer {
         };
         let asked = self.verdicts.on(key.into_boxed_str(), ttl, || self.ask(spec)).await;
         let (verdict, source) = asked.map_err(AuthzError::unavailable)?;
-        self.metrics.judged(source);
+        self.metrics.judged(source, self.verdicts.count());
         Ok((verdict?, source))
     }
 

@@ -27,5 +27,7 @@ pub fn register_metrics(registry: &mut Registry) -> ReviewMetrics {
         "SubjectAccessReviews without a verdict; who waited for them got 500",
         metrics.errors.clone(),
     );
+    let help = "Verdicts on access that are held, those that are too old and still there included";
+    registry.register("access_verdicts_kept", help, metrics.kept.clone());
     metrics
 }

@@ -91,15 +91,15 @@ impl Connection {
 
         let (activity, closing) = (Activity::default(), CancellationToken::new());
         let requests = requests(self.app.clone(), peer, activity.clone(), closing.clone());
+        // Aside, so that no connection has room for both protocols.
         if is_http2 {
             let connection = bounds.http2().serve_connection(TokioIo::new(stream), requests);
-            self.drive(connection, &activity, &closing).await;
+            Box::pin(self.drive(connection, &activity, &closing)).await;
         } else {
             let connection = bounds.http1().serve_connection(TokioIo::new(stream), requests);
-            self.drive(connection, &activity, &closing).await;
+            Box::pin(self.drive(connection, &activity, &closing)).await;
         }
-        // On stop alone: else connections that nobody wants would keep their slots. Aside, so that no
-        // connection holds its buffer before.
+        // On stop alone: else connections that nobody wants would keep their slots.
         if self.stop.is_cancelled() {
             Box::pin(client_side.hung_up()).await;
         }

@@ -109,6 +109,11 @@ impl Moments {
         Moment { view, snapshot, now: self.clock.now(), ages: self.ages, step: 0, revision: 0, tag: self.tag }
     }
 
+    /// How many are kept.
+    pub(crate) fn kept_count(&self) -> usize {
+        self.kept.lock().len()
+    }
+
     /// The kept moment of this very revision.
     pub(crate) fn at(&self, revision: u64) -> Option<Arc<Moment>> {
         let kept = self.kept.lock();
@@ -140,7 +145,8 @@ impl Moments {
     /// Forgets what is too old, but for the newest `spared`.
     fn forget_old(&self, kept: &mut VecDeque<Arc<Moment>>, spared: usize) {
         let now = self.clock.now();
-        let is_old = |moment: &Arc<Moment>| now.since(moment.now) > KEPT_FOR;
+        // A moment of the future was before the clock was set back, and is as old.
+        let is_old = |moment: &Arc<Moment>| now.distance(moment.now) > KEPT_FOR;
         while kept.len() > KEPT_AT_MOST || (kept.len() > spared && kept.front().is_some_and(is_old)) {
             kept.pop_front();
         }

@@ -11,7 +11,7 @@ use crate::apiserver::resources::absence::{Absence, Cause};
 use crate::clock::UnixMillis;
 use crate::cluster::{Container, ContainerState, Node, Phase, Pod, View};
 use crate::store::{ContainerRecord, NodeRecord, PodRecord, Snapshot};
-use crate::usage::{ContainerName, PodKey, Run, Usage};
+use crate::usage::{ContainerName, PodKey, Run, Usage, clock_tolerance};
 
 /// A good scrape younger than this many resolutions makes an answer fresh.
 const FRESH_RESOLUTIONS: u32 = 2;
@@ -46,6 +46,14 @@ pub(crate) struct Ages {
     pub(crate) resolution: Duration,
     /// Older samples are not served.
     pub(crate) max_sample_age: Duration,
+}
+
+impl Ages {
+    /// Whether a sample is not served any more at `now`: it is too old, or so far in the future that our
+    /// clock was set back since it was taken, and its age is unknown.
+    fn is_expired(self, sample: UnixMillis, now: UnixMillis) -> bool {
+        now.since(sample) > self.max_sample_age || sample.since(now) > clock_tolerance(self.max_sample_age)
+    }
 }
 
 /// Whether the answer is the newest that the kubelet has.
@@ -131,8 +139,7 @@ impl Moment {
 
     /// Whether time alone, from this moment to `later`, changes what is served from a record.
     pub(crate) fn is_outgrown(&self, record: &NodeRecord, later: UnixMillis) -> bool {
-        let max_sample_age = self.ages.max_sample_age;
-        let has_expired = |run: &Run, now: UnixMillis| now.since(run.last_time()) > max_sample_age;
+        let has_expired = |run: &Run, now: UnixMillis| self.ages.is_expired(run.last_time(), now);
         self.is_fresh(record, self.now) != self.is_fresh(record, later)
             || record.runs().any(|run| has_expired(run, self.now) != has_expired(run, later))
     }
@@ -191,7 +198,7 @@ impl Moment {
 
     fn unexpired<'m>(&self, record: &'m NodeRecord, run: &Run) -> Result<Usage, Absence<'m>> {
         let usage = run.usage();
-        if self.now.since(usage.time) > self.ages.max_sample_age {
+        if self.ages.is_expired(usage.time, self.now) {
             return Err(lacking(record, Cause::Expired, usage.time + self.ages.max_sample_age));
         }
         Ok(usage)
@@ -203,7 +210,8 @@ impl Moment {
 
     fn is_fresh(&self, record: &NodeRecord, now: UnixMillis) -> bool {
         let limit = self.ages.resolution * FRESH_RESOLUTIONS;
-        record.last_success.is_some_and(|success| now.since(success) < limit)
+        // A success of the future was before our clock was set back: when, nobody knows.
+        record.last_success.is_some_and(|success| now.distance(success) < limit)
     }
 
     fn completeness(&self, readings: &Readings<'_>, pod: &Pod, containers: &[ContainerAnswer<'_>]) -> Completeness {

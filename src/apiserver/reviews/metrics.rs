@@ -4,6 +4,7 @@ use futures::FutureExt;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use tokio::time::Instant;
 
@@ -20,6 +21,8 @@ pub struct Metrics {
     pub(in crate::apiserver) attempts: Family<Attempt, Counter>,
     /// Verdicts by source.
     pub(in crate::apiserver) verdicts: Family<VerdictFrom, Counter>,
+    /// Verdicts that are held.
+    pub(in crate::apiserver) kept: Gauge,
     /// Duration of one review, retries included.
     pub(in crate::apiserver) review_seconds: Histogram,
     /// Reviews without a verdict.
@@ -45,8 +48,8 @@ impl Metrics {
             // From the start, so that shares can be told.
             let _zero: Counter = verdicts.get_or_create_owned(&VerdictFrom { source: source.as_str() });
         }
-        let errors = Counter::default();
-        Self { attempts: Family::default(), verdicts, review_seconds: Histogram::new(REVIEW_SECONDS), errors }
+        let (errors, kept) = (Counter::default(), Gauge::default());
+        Self { attempts: Family::default(), verdicts, kept, review_seconds: Histogram::new(REVIEW_SECONDS), errors }
     }
 
     /// Counts a request that `method` brought to `result`.
@@ -54,8 +57,9 @@ impl Metrics {
         self.attempts.get_or_create(&Attempt { method, result }).inc();
     }
 
-    /// Counts a verdict.
-    pub(in crate::apiserver) fn judged(&self, source: Source) {
+    /// Counts a verdict, and tells how many are held after it.
+    pub(in crate::apiserver) fn judged(&self, source: Source, kept: usize) {
+        self.kept.set(i64::try_from(kept).unwrap_or(i64::MAX));
         self.verdicts.get_or_create(&VerdictFrom { source: source.as_str() }).inc();
     }
 

@@ -73,6 +73,11 @@ where
         }))
     }
 
+    /// How many are kept, those that are too old and still there included.
+    pub(in crate::apiserver) fn count(&self) -> usize {
+        self.0.kept.len()
+    }
+
     /// The verdict on `key`: kept, or of `review`, which is then kept for as long as `ttl` says.
     pub(in crate::apiserver) async fn on<F>(
         &self,

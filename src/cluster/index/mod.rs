@@ -17,6 +17,7 @@ use tokio::sync::broadcast;
 
 use crate::cluster::index::label_sets::LabelSets;
 use crate::cluster::index::pod_names::PodNames;
+use crate::cluster::intern::Interner;
 use crate::cluster::{Labels, Node, Pod};
 use crate::revision::Revisions;
 use crate::usage::{NodeName, PodKey};
@@ -53,6 +54,7 @@ pub struct Cluster {
     revisions: Revisions,
     changing: Mutex<()>,
     starts: broadcast::Sender<NodeName>,
+    interner: Mutex<Interner>,
 }
 
 impl View {
@@ -165,8 +167,8 @@ impl Default for Cluster {
 impl Cluster {
     /// An empty cluster that draws its revisions from `revisions`.
     pub fn new(revisions: Revisions) -> Self {
-        let (current, changing) = (ArcSwap::default(), Mutex::new(()));
-        Self { current, revisions, changing, starts: broadcast::channel(STARTS_CAPACITY).0 }
+        let (current, changing, interner) = (ArcSwap::default(), Mutex::new(()), Mutex::default());
+        Self { current, revisions, changing, starts: broadcast::channel(STARTS_CAPACITY).0, interner }
     }
 
     /// A cluster that holds these objects and changes no more: for tests of other rooms.
@@ -180,6 +182,11 @@ impl Cluster {
     /// The view of this moment: a reference count, no copy.
     pub fn view(&self) -> Arc<View> {
         self.current.load_full()
+    }
+
+    /// What objects repeat, for the watch to take from.
+    pub(super) const fn interner(&self) -> &Mutex<Interner> {
+        &self.interner
     }
 
     /// Nodes on which a container began to run, from now on.

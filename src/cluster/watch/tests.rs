@@ -8,6 +8,7 @@ use http::{Request, Response};
 use http_body_util::StreamBody;
 use http_body_util::combinators::BoxBody;
 use hyper::body::Frame;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::*;
@@ -22,6 +23,8 @@ enum Answer {
     Quiet(Vec<Value>),
     /// These events, then the end of the stream.
     Ended(Vec<Value>),
+    /// A line that is no event, then these events, then silence.
+    Garbled(Vec<Value>),
     /// No answer, ever.
     Hang,
 }
@@ -96,6 +99,10 @@ impl Server {
             }
             Answer::Quiet(events) => (200, body(lines(&events), false)),
             Answer::Ended(events) => (200, body(lines(&events), true)),
+            Answer::Garbled(events) => {
+                let garbled = [b"{\"type\":\"DELETED\",!}\n".as_slice(), &lines(&events)].concat();
+                (200, body(garbled.into(), false))
+            }
             Answer::Hang => std::future::pending().await,
         };
         Response::builder().status(code).body(body).unwrap()
@@ -249,6 +256,45 @@ async fn a_watch_that_is_back_and_quiet_is_known_to_be_back() {
 async fn a_list_that_hangs_is_asked_for_again() {
     let server = Server::playing(vec![Answer::Hang, Answer::Page(&["a"], None), Answer::Quiet(vec![])]);
     watch(&server).until_pods_are(&["a"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_cannot_be_read_is_made_up_for_by_a_list() {
+    let server = Server::playing(vec![
+        Answer::Page(&["a", "b"], None),
+        Answer::Garbled(vec![event("ADDED", &pod("c", 11))]),
+        Answer::Page(&["b", "c"], None),
+        Answer::Quiet(vec![]),
+    ]);
+    watch(&server).until_pods_are(&["b", "c"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_falls_silent_is_begun_again_from_where_it_was() {
+    let server = Server::playing(vec![
+        Answer::Page(&["a"], None),
+        Answer::Quiet(vec![event("ADDED", &pod("b", 77))]),
+        Answer::Quiet(vec![event("DELETED", &pod("a", 78))]),
+    ]);
+    let watched = watch(&server);
+    watched.until_pods_are(&["a", "b"]).await;
+    let silent = tokio::time::Instant::now();
+    watched.until_pods_are(&["b"]).await;
+    let after = silent.elapsed();
+    assert!(after > Duration::from_secs(90) && after < Duration::from_secs(100), "{after:?}");
+    assert_eq!(server.queries_with("resourceVersion=77"), 1);
+    assert!(watched.readiness.notices().is_empty(), "nothing was lost");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storm_of_expired_versions_is_answered_by_ever_rarer_lists() {
+    let storm = (0..1000).flat_map(|_| [Answer::Page(&["a"], None), Answer::Status(410)]);
+    let server = Server::playing(storm.collect());
+    let watched = watch(&server);
+    tokio::time::sleep(Duration::from_mins(10)).await;
+    let lists = server.queries_with("limit=500");
+    assert!((15..60).contains(&lists), "{lists} lists in 600 s");
+    assert_eq!(watched.pods(), ["a"]);
 }
 
 #[tokio::test(start_paused = true)]

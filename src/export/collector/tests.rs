@@ -31,6 +31,7 @@ fn collector(world: &World, capacities: &[usize], registry: &mut Registry) -> Co
         clock: world.clock.clone(),
         max_sample_age: MAX_AGE,
         ledger: Ledger::default(),
+        ledger_entries: Gauge::default(),
         queues: queues.collect(),
     }
 }

@@ -1,5 +1,7 @@
 //! What happened between two moments, as a watch would tell it.
 
+use std::time::Duration;
+
 use super::{SimPod, World};
 use crate::clock::UnixMillis;
 
@@ -58,7 +60,11 @@ impl World {
         (from, to): (UnixMillis, UnixMillis),
         changes: &mut Vec<Change>,
     ) {
-        let mut until = to;
+        let end = self.end_of(kind).map(|end| end - Duration::from_millis(1));
+        let mut until = end.map_or(to, |end| end.min(to));
+        if until < from {
+            return;
+        }
         let first = changes.len();
         while let Some(pod) = self.pod_in_slot(node, slot, kind, until) {
             let created = pod.created;

@@ -9,6 +9,10 @@ use crate::sim::load::Load;
 use crate::sim::seed::Seed;
 use crate::usage::NodeName;
 
+/// The second octet of the first addresses, and of those that nodes move to.
+const FIRST_BLOCK: u32 = 1;
+const SECOND_BLOCK: u32 = 129;
+
 /// One node; it exists as long as the world.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SimNode {
@@ -38,14 +42,29 @@ impl SimNode {
         naming::uid(self.seed)
     }
 
+    /// Where its kubelet is when it has moved.
+    pub fn second_address(&self) -> Ipv4Addr {
+        Self::address_in(self.index, SECOND_BLOCK)
+    }
+
+    /// Whether this is the node as reached where it has moved to.
+    pub fn is_at_second_address(&self) -> bool {
+        self.address == self.second_address()
+    }
+
     pub(super) fn address_of(index: u32) -> Ipv4Addr {
-        let octet = |value: u32| u8::try_from(value).unwrap_or(u8::MAX);
-        Ipv4Addr::new(127, octet(1 + index / 62_500), octet(index / 250 % 250), octet(1 + index % 250))
+        Self::address_in(index, FIRST_BLOCK)
     }
 
     pub(super) fn index_of(address: Ipv4Addr) -> Option<u32> {
         let [_, block, row, host] = address.octets().map(u32::from);
-        let index = block.checked_sub(1)? * 62_500 + row * 250 + host.checked_sub(1)?;
-        (Self::address_of(index) == address).then_some(index)
+        let first = if block < SECOND_BLOCK { FIRST_BLOCK } else { SECOND_BLOCK };
+        let index = block.checked_sub(first)? * 62_500 + row * 250 + host.checked_sub(1)?;
+        (Self::address_in(index, first) == address).then_some(index)
+    }
+
+    fn address_in(index: u32, block: u32) -> Ipv4Addr {
+        let octet = |value: u32| u8::try_from(value).unwrap_or(u8::MAX);
+        Ipv4Addr::new(127, octet(block + index / 62_500), octet(index / 250 % 250), octet(1 + index % 250))
     }
 }

@@ -212,3 +212,15 @@ fn bounds_hold_what_two_readings_tell_and_nothing_else() {
     assert_eq!(container.bounds(told + seconds(2), Basis::KubeletRate), None);
     assert_eq!(container.bounds(told, Basis::Window(seconds(10 * 365 * 24 * 3600))), None);
 }
+
+#[test]
+fn a_workload_that_ends_loses_all_its_pods_at_once() {
+    let mut scenario = Scenario::bench(3, 4, 1);
+    let end = Duration::from_secs(30);
+    scenario.workloads[0].ends = Some(end);
+    let world = World::new(scenario, ORIGIN);
+    let before = ORIGIN + end - Duration::from_millis(1);
+    assert_eq!((world.pods(before).count(), world.pods(ORIGIN + end).count()), (12, 0));
+    assert_eq!(world.changes(before, ORIGIN + end).count(), 12);
+    assert_eq!(world.changes(ORIGIN + end, ORIGIN + end * 2).count(), 0);
+}

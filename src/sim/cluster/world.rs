@@ -69,10 +69,11 @@ impl World {
         (index < self.scenario.nodes).then(|| self.build_node(index))
     }
 
-    /// The node at a kubelet's address, if it is there at a time.
+    /// The node at a kubelet's address, first or second, if it is there at a time.
     pub fn node_at(&self, address: Ipv4Addr, at: UnixMillis) -> Option<SimNode> {
         let index = SimNode::index_of(address)?;
-        self.node(index).or_else(|| self.passing_node(index, at))
+        let node = self.node(index).or_else(|| self.passing_node(index, at))?;
+        Some(SimNode { address, ..node })
     }
 
     /// All pods that exist at a time, node by node.
@@ -104,9 +105,11 @@ impl World {
             Some(lifetime) => life_at(lifetime, seed, at),
             None => Life { generation: 0, created: self.origin - seed.between(POD_AGE.0, POD_AGE.1), deleted: None },
         };
-        if at < life.created {
+        let all_end = self.end_of(kind);
+        if at < life.created || all_end.is_some_and(|end| end <= at) {
             return None;
         }
+        let deleted = life.deleted.into_iter().chain(all_end).min();
         let template_hash = Arc::clone(self.template_hashes.get(kind)?);
         let slots = u64::from(self.scenario.nodes) * u64::from(self.scenario.pods_per_node);
         let number = u64::from(node) * u64::from(self.scenario.pods_per_node) + u64::from(slot);
@@ -118,7 +121,7 @@ impl World {
             workload: Arc::clone(&workload.name),
             template_hash,
             created: life.created,
-            deleted: life.deleted,
+            deleted,
             containers: Vec::new(),
             reading_period: self.scenario.reading_period,
             seed: seed.part(life.generation.cast_unsigned()),
@@ -130,6 +133,11 @@ impl World {
     /// Whether pods of a workload change in no way after the origin.
     pub(super) fn is_still(&self, kind: usize) -> bool {
         self.scenario.workloads.get(kind).is_none_or(Workload::is_still)
+    }
+
+    /// When all pods of a workload are deleted.
+    pub(super) fn end_of(&self, kind: usize) -> Option<UnixMillis> {
+        Some(self.origin + self.scenario.workloads.get(kind)?.ends?)
     }
 
     /// When the simulation starts.

@@ -32,6 +32,7 @@ mod storage;
 #[cfg(test)]
 mod tests;
 mod ticker;
+mod trouble;
 mod watch;
 mod write;
 
@@ -43,3 +44,4 @@ pub(crate) use storage::{Key, Storage};
 pub use accounts::{Account, Accounts};
 pub use objects::{node as node_object, pod as pod_object};
 pub use start::{ControlPlane, StartError};
+pub use trouble::Trouble;

@@ -16,6 +16,7 @@ use crate::sim::control_plane::attributes::{Attributes, Query};
 use crate::sim::control_plane::kinds::Kind;
 use crate::sim::control_plane::status::Status;
 use crate::sim::control_plane::storage::Storage;
+use crate::sim::control_plane::trouble::{Trouble, Troubles};
 use crate::sim::control_plane::{discovery, read, reviews, watch, write};
 use crate::sim::front::Front;
 
@@ -29,6 +30,7 @@ pub(crate) struct Server {
     pub(crate) storage: Arc<Storage>,
     pub(crate) front: Front,
     pub(crate) clock: Clock,
+    pub(in crate::sim) troubles: Troubles,
     pub(crate) stop: CancellationToken,
 }
 
@@ -72,11 +74,27 @@ impl Server {
         if !kind.verbs.contains(&wanted.verb.as_str()) {
             return Err(Status::method_not_allowed());
         }
+        if matches!(kind.plural, "nodes" | "pods") {
+            self.trouble(&wanted.verb).await?;
+        }
         match wanted.verb.as_str() {
             "get" => read::get(&self.storage, kind, wanted),
             "list" => read::list(&self.storage, kind, wanted, query),
-            "watch" => watch::watch(&self.storage, kind, wanted, query, &self.stop),
+            "watch" => watch::watch(&self.storage, kind, wanted, query, (&self.stop, &self.troubles)),
             _ => self.write(request, kind, wanted).await,
+        }
+    }
+
+    /// What is wrong with the first answer to a list or a watch.
+    async fn trouble(&self, verb: &str) -> Result<(), Status> {
+        match (self.troubles.now(), verb) {
+            (Some(Trouble::Expired), "watch") => Err(Status::expired()),
+            (Some(Trouble::TooManyRequests), "list" | "watch") => Err(Status::too_many_requests()),
+            (Some(Trouble::SlowList(pause)), "list") => {
+                tokio::time::sleep(pause).await;
+                Ok(())
+            }
+            _ => Ok(()),
         }
     }
 

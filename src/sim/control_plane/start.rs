@@ -13,8 +13,9 @@ use crate::sim::World;
 use crate::sim::control_plane::accounts::{Account, Accounts};
 use crate::sim::control_plane::authorities::Authority;
 use crate::sim::control_plane::server::Server;
-use crate::sim::control_plane::storage::Storage;
+use crate::sim::control_plane::storage::{Key, Storage};
 use crate::sim::control_plane::ticker::Ticker;
+use crate::sim::control_plane::trouble::{Trouble, Troubles};
 use crate::sim::control_plane::{listener, seed};
 use crate::sim::front::{ClientIdentity, Front};
 
@@ -71,6 +72,7 @@ impl ControlPlane {
             storage,
             clock,
             stop: CancellationToken::new(),
+            troubles: Troubles::default(),
         });
         let mut tasks = JoinSet::new();
         tasks.spawn(ticker.run(server.clock.clone(), server.stop.clone()));
@@ -100,6 +102,25 @@ impl ControlPlane {
     /// Tells the front where the server of the Service `<name>.<namespace>.svc` listens.
     pub fn connect(&self, service_dns_name: &str, address: SocketAddr) {
         self.server.front.connect(service_dns_name, address);
+    }
+
+    /// From now on this is wrong with lists and watches of nodes and pods; `None`: nothing is.
+    pub fn set_trouble(&self, trouble: Option<Trouble>) {
+        self.server.troubles.set(trouble);
+    }
+
+    /// Tells another address of a node; nothing happens if there is no such node.
+    pub fn move_node(&self, name: &str, address: Ipv4Addr) {
+        let key = Key { namespace: String::new(), name: name.to_owned() };
+        let moved = self.server.storage.modify("nodes", &key, |mut node| {
+            if let Some(told) = node.pointer_mut("/status/addresses/0/address") {
+                *told = serde_json::Value::from(address.to_string());
+            }
+            Ok(node)
+        });
+        if moved.is_err() {
+            tracing::debug!(node = name, "left before it moved");
+        }
     }
 
     /// Ends every watch and connection, and waits for it.

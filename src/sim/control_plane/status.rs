@@ -49,6 +49,11 @@ impl Status {
         Self { code: StatusCode::GONE, reason: "Expired", message }
     }
 
+    pub(crate) fn too_many_requests() -> Self {
+        let message = "the server has received too many requests and has asked us to try again later".to_owned();
+        Self { code: StatusCode::TOO_MANY_REQUESTS, reason: "TooManyRequests", message }
+    }
+
     /// The object `name` is not there.
     pub(crate) fn not_found(kind: &Kind, name: &str) -> Self {
         Self::storage(StorageError::NotFound, kind, name)

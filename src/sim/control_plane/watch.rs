@@ -23,6 +23,7 @@ use crate::sim::control_plane::read::present;
 use crate::sim::control_plane::selector::Selector;
 use crate::sim::control_plane::status::Status;
 use crate::sim::control_plane::storage::{Event, Object, Storage};
+use crate::sim::control_plane::trouble::{Trouble, Troubles};
 
 /// Where the client does not say how long a watch may last: kube-apiserver's own least.
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(30);
@@ -34,6 +35,7 @@ struct Watcher {
     storage: Arc<Storage>,
     revisions: Receiver<u64>,
     stop: CancellationToken,
+    trouble: Receiver<Option<Trouble>>,
     kind: &'static Kind,
     namespace: String,
     selector: Selector,
@@ -51,9 +53,9 @@ pub(crate) fn watch(
     kind: &'static Kind,
     wanted: &Attributes,
     query: &Query,
-    stop: &CancellationToken,
+    (stop, troubles): (&CancellationToken, &Troubles),
 ) -> Result<Response<Body>, Status> {
-    let watcher = Watcher::begin(Arc::clone(storage), kind, wanted, query, stop.clone())?;
+    let watcher = Watcher::begin(Arc::clone(storage), kind, wanted, query, (stop.clone(), troubles.subscribe()))?;
     let mut response = Response::new(Body::from_stream(watcher.lines()));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)
@@ -65,7 +67,7 @@ impl Watcher {
         kind: &'static Kind,
         wanted: &Attributes,
         query: &Query,
-        stop: CancellationToken,
+        (stop, trouble): (CancellationToken, Receiver<Option<Trouble>>),
     ) -> Result<Self, Status> {
         let selector =
             Selector::parse(query.text("labelSelector"), query.text("fieldSelector")).map_err(Status::bad_request)?;
@@ -75,6 +77,7 @@ impl Watcher {
             revisions: storage.subscribe(),
             storage,
             stop,
+            trouble,
             kind,
             namespace: wanted.namespace.clone(),
             selector,
@@ -123,7 +126,13 @@ impl Watcher {
             if self.over {
                 return None;
             }
-            self.read_on();
+            match self.trouble_of_now() {
+                // The connection stays open, whatever becomes of the trouble: nobody hears of it any more.
+                Some(Trouble::Stalled) => std::future::pending().await,
+                Some(Trouble::Expired) => self.expire(),
+                Some(Trouble::Garbage) => self.read_on_garbled(),
+                _ => self.read_on(),
+            }
             if self.waiting.is_empty() {
                 self.wait().await;
             }
@@ -134,20 +143,37 @@ impl Watcher {
     fn read_on(&mut self) {
         self.revisions.mark_unchanged();
         let Ok((revision, events)) = self.storage.events_after(self.kind.plural, self.seen) else {
-            let error = json!({"type": "ERROR", "object": Status::expired().object()});
-            self.waiting.push_back(Bytes::from(format!("{error}\n")));
-            self.over = true;
-            return;
+            return self.expire();
         };
         let shown: Vec<Bytes> = events.iter().filter_map(|event| self.shown(event)).collect();
         self.waiting.extend(shown);
         self.seen = revision.max(self.seen);
     }
 
+    fn expire(&mut self) {
+        let error = json!({"type": "ERROR", "object": Status::expired().object()});
+        self.waiting.push_back(Bytes::from(format!("{error}\n")));
+        self.over = true;
+    }
+
+    /// As many lines as there are changes, and none that can be read.
+    fn read_on_garbled(&mut self) {
+        self.read_on();
+        self.waiting.iter_mut().for_each(|line| *line = Bytes::from_static(b"{\"type\":\"MODIFIED\",!}\n"));
+    }
+
+    /// Of nodes and pods alone; the others' watches are well.
+    fn trouble_of_now(&mut self) -> Option<Trouble> {
+        let trouble = *self.trouble.borrow_and_update();
+        trouble.filter(|_| matches!(self.kind.plural, "nodes" | "pods"))
+    }
+
     async fn wait(&mut self) {
         let until = if self.bookmarks { self.ends.min(self.next_bookmark) } else { self.ends };
         tokio::select! {
             changed = self.revisions.changed() => self.over = changed.is_err(),
+            // Looked at when the loop comes round.
+            _ = self.trouble.changed() => {}
             () = self.stop.cancelled() => self.over = true,
             () = sleep_until(until) => {
                 let now = Instant::now();

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
@@ -11,7 +12,7 @@ use http::{Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 
-use super::resource::Quirks;
+use super::resource::{Counters, Quirks};
 use super::{broken, resource, summary};
 use crate::clock::{Clock, UnixMillis};
 use crate::promtext::kubelet::Form;
@@ -25,6 +26,8 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; c
 const PROTOBUF: HeaderValue = HeaderValue::from_static(
     "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited",
 );
+/// Over a bad network, one answer of so many never comes.
+const BREAKS_EVERY: u64 = 4;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// What the kubelets of all nodes share.
@@ -35,6 +38,8 @@ pub(super) struct Kubelets {
     tokens: Vec<String>,
     started: HeaderValue,
     requests: Vec<AtomicU64>,
+    /// Those of them that asked for readings.
+    readings: Vec<AtomicU64>,
 }
 
 /// Tokens stay out of logs.
@@ -46,9 +51,10 @@ impl fmt::Debug for Kubelets {
 
 impl Kubelets {
     pub(super) fn new(world: Arc<World>, faults: Arc<Faults>, clock: Clock, tokens: Vec<String>) -> Self {
-        let requests = (0..world.scenario().nodes).map(|_| AtomicU64::new(0)).collect();
+        let counters = || (0..world.scenario().nodes).map(|_| AtomicU64::new(0)).collect();
+        let (requests, readings) = (counters(), counters());
         let started = HeaderValue::from(clock.now().0 / 1000);
-        Self { world, faults, clock, tokens, started, requests }
+        Self { world, faults, clock, tokens, started, requests, readings }
     }
 
     pub(super) fn world(&self) -> &World {
@@ -69,8 +75,7 @@ impl Kubelets {
     }
 
     pub(super) fn requests(&self, node: u32) -> u64 {
-        let counter = usize::try_from(node).ok().and_then(|index| self.requests.get(index));
-        counter.map_or(0, |counter| counter.load(Ordering::Relaxed))
+        of_node(&self.requests, node).map_or(0, |counter| counter.load(Ordering::Relaxed))
     }
 
     /// Answers one request; an error cuts the connection.
@@ -80,33 +85,54 @@ impl Kubelets {
         shown: Trust,
         request: Request<B>,
     ) -> io::Result<Response<Body>> {
-        if let Some(counter) = usize::try_from(node.index).ok().and_then(|index| self.requests.get(index)) {
+        if let Some(counter) = of_node(&self.requests, node.index) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
         let fault = self.fault(node.index);
-        // These two are faults of a connection: one that is older than the fault has to go.
-        if fault == Some(Fault::Reset) || (fault == Some(Fault::WrongCertificate)) != (shown == Trust::Foreign) {
+        // These are faults of a connection: one that is older than the fault has to go.
+        if fault == Some(Fault::Reset) || Trust::of(fault) != shown || !self.is_reached(node) {
             return Err(io::Error::from(io::ErrorKind::ConnectionReset));
         }
         if !self.accepts(&request) {
             return Ok(status(StatusCode::UNAUTHORIZED));
         }
+        let turn = if request.uri().path() == "/metrics/resource" { self.next_turn(node.index) } else { 0 };
+        let is_odd = turn % 2 == 1;
         match fault {
-            Some(fault) => broken::answer(fault, || self.healthy(node, &request, quirks(fault))).await,
+            Some(Fault::BadNetwork) if turn % BREAKS_EVERY == 1 => Err(io::Error::from(io::ErrorKind::ConnectionReset)),
+            Some(Fault::Flap) if is_odd => Ok(status(StatusCode::SERVICE_UNAVAILABLE)),
+            Some(fault) => broken::answer(fault, || self.healthy(node, &request, quirks(fault, is_odd))).await,
             None => Ok(self.healthy(node, &request, Quirks::default())),
         }
     }
 
+    /// Whether the kubelet of a node listens at the address that was dialled.
+    pub(super) fn is_reached(&self, node: &SimNode) -> bool {
+        let has_moved = self.fault(node.index) == Some(Fault::Moved);
+        has_moved == node.is_at_second_address()
+    }
+
+    /// How many times the node was asked for readings, this time included.
+    fn next_turn(&self, node: u32) -> u64 {
+        of_node(&self.readings, node).map_or(0, |counter| counter.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
     fn healthy<B>(&self, node: &SimNode, request: &Request<B>, quirks: Quirks) -> Response<Body> {
         let at = self.clock.now();
-        let pods = self.world.pods_of_node(node.index, at);
+        let next = (node.index + 1) % u32::try_from(self.count()).unwrap_or(u32::MAX);
+        let fault = self.fault(node.index);
+        let other = self.world.node(next).filter(|_| fault == Some(Fault::SwappedName));
+        let node = other.as_ref().unwrap_or(node);
+        let others = Some(next).filter(|_| fault == Some(Fault::OthersPods));
+        let others = others.into_iter().flat_map(|node| self.world.pods_of_node(node, at));
+        let pods = self.world.pods_of_node(node.index, at).chain(others);
         match request.uri().path() {
             "/metrics/resource" => {
                 let (form, kind) = form(request);
                 self.ok(kind, resource::write(form, node, pods, at, quirks))
             }
             "/stats/summary" if quirks.error_only => status(StatusCode::INTERNAL_SERVER_ERROR),
-            "/stats/summary" => match summary::write(node, pods, at, quirks.ahead) {
+            "/stats/summary" => match summary::write(node, pods, at, quirks) {
                 Ok(body) => self.ok(JSON, body),
                 Err(_) => status(StatusCode::INTERNAL_SERVER_ERROR),
             },
@@ -137,14 +163,26 @@ fn form<B>(request: &Request<B>) -> (Form, HeaderValue) {
     }
 }
 
+/// One node's counter.
+fn of_node(counters: &[AtomicU64], node: u32) -> Option<&AtomicU64> {
+    counters.get(usize::try_from(node).ok()?)
+}
+
 /// What a fault changes in an otherwise good answer.
-fn quirks(fault: Fault) -> Quirks {
+fn quirks(fault: Fault, is_odd: bool) -> Quirks {
     match fault {
-        Fault::ClockOff(ahead) => Quirks { ahead, ..Quirks::default() },
+        Fault::ClockBehind(behind) => Quirks { ahead_ms: -millis(behind), ..Quirks::default() },
+        Fault::NotANumber => Quirks { counters: Counters::NotANumber, ..Quirks::default() },
+        Fault::CounterJumps if is_odd => Quirks { counters: Counters::Halved, ..Quirks::default() },
+        Fault::ClockOff(ahead) => Quirks { ahead_ms: millis(ahead), ..Quirks::default() },
         Fault::DuplicateSeries => Quirks { twice: true, ..Quirks::default() },
         Fault::ScrapeErrorOnly => Quirks { error_only: true, ..Quirks::default() },
         _ => Quirks::default(),
     }
+}
+
+fn millis(length: Duration) -> i64 {
+    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// An answer that is its status alone.

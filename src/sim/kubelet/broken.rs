@@ -20,6 +20,8 @@ const LONGEST_HANG: Duration = Duration::from_mins(5);
 /// Pause before each byte of a dripping body, and how many bytes drip before the rest is cut off.
 const DRIP: Duration = Duration::from_millis(200);
 const DRIPS: usize = 1500;
+/// How late an answer comes over a bad network.
+const DELAY: Duration = Duration::from_millis(700);
 /// What was written is sent in this time, and then the connection is cut.
 const SENT: Duration = Duration::from_millis(50);
 /// A gigabyte, a piece at a time.
@@ -42,7 +44,21 @@ pub(super) async fn answer(fault: Fault, healthy: impl FnOnce() -> Response<Body
         Fault::Garbage => Ok(Response::new(whole(garbage()))),
         Fault::HugeBody => Ok(Response::new(huge())),
         Fault::GzipBomb => Ok(bomb()),
-        Fault::DuplicateSeries | Fault::ClockOff(_) | Fault::ScrapeErrorOnly => Ok(healthy()),
+        Fault::BadNetwork => {
+            tokio::time::sleep(DELAY).await;
+            Ok(healthy())
+        }
+        Fault::DuplicateSeries
+        | Fault::ClockOff(_)
+        | Fault::ClockBehind(_)
+        | Fault::ScrapeErrorOnly
+        | Fault::Flap
+        | Fault::NotANumber
+        | Fault::CounterJumps
+        | Fault::OthersPods
+        | Fault::SwappedName
+        | Fault::OtherAuthority
+        | Fault::Moved => Ok(healthy()),
         // Faults of the connection, which is cut before a request is looked at.
         Fault::Reset | Fault::WrongCertificate => Err(io::Error::from(io::ErrorKind::ConnectionReset)),
     }

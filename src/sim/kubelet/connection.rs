@@ -41,11 +41,11 @@ async fn try_serve(
     kubelets: Arc<Kubelets>,
 ) -> io::Result<()> {
     let fault = kubelets.fault(node.index);
-    if fault == Some(Fault::Reset) {
+    if fault == Some(Fault::Reset) || !kubelets.is_reached(&node) {
         return stream.set_zero_linger();
     }
     stream.set_nodelay(true)?;
-    let trust = if fault == Some(Fault::WrongCertificate) { Trust::Foreign } else { Trust::Known };
+    let trust = Trust::of(fault);
     let acceptor = TlsAcceptor::from(certificates.server_config(node.address, trust)?);
     let stream = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await??;
     let node = Arc::new(node);

@@ -1,13 +1,11 @@
 //! `/metrics/resource`: families and series in the order of a real kubelet, as text or protobuf.
 
-use std::time::Duration;
-
 use prost::Message;
 
 use super::families::{CONTAINER, Family, NODE, POD, UNREAD, WELL};
 use super::messages::MetricFamily;
 use crate::clock::UnixMillis;
-use crate::promtext::encode::Encoder;
+use crate::promtext::encode::{Encoder, Kind};
 use crate::promtext::kubelet::Form;
 use crate::sim::cluster::{Phase, SimNode, SimPod, SimReading};
 
@@ -20,11 +18,31 @@ const BYTES_PER_NODE: usize = 2500;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Quirks {
     /// All timestamps are ahead by this much.
-    pub(super) ahead: Duration,
+    pub(super) ahead_ms: i64,
     /// Every container's CPU series is there twice.
     pub(super) twice: bool,
     /// Nothing but the error gauges.
     pub(super) error_only: bool,
+    pub(super) counters: Counters,
+}
+
+/// How counters are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Counters {
+    /// As they are.
+    #[default]
+    True,
+    /// At half of what they are.
+    Halved,
+    /// That of every other container is not a number.
+    NotANumber,
+}
+
+impl Quirks {
+    /// How a reading's time is told.
+    pub(super) const fn told(self, time: UnixMillis) -> UnixMillis {
+        UnixMillis(time.0.saturating_add(self.ahead_ms))
+    }
 }
 
 /// The labels of a series and what was read.
@@ -41,13 +59,13 @@ pub(super) fn write(
     let node = [([], node.reading(at))];
     let mut body = Vec::new();
     if quirks.error_only {
-        Writer { form, body: &mut body, ahead: quirks.ahead }.families(&UNREAD, &node);
+        Writer { form, body: &mut body, quirks }.families(&UNREAD, &node);
         return body;
     }
     let pods: Vec<_> = pods.filter(|pod| pod.phase(at) != Phase::Succeeded).collect();
     let containers = container_rows(&pods, at);
     body.reserve(BYTES_PER_NODE + BYTES_PER_CONTAINER * containers.len());
-    let mut writer = Writer { form, body: &mut body, ahead: quirks.ahead };
+    let mut writer = Writer { form, body: &mut body, quirks };
     let [cpu, others @ ..] = &CONTAINER;
     let times = if quirks.twice { 2 } else { 1 };
     let repeated: Vec<_> = containers.iter().flat_map(|row| std::iter::repeat_n(*row, times)).collect();
@@ -84,7 +102,7 @@ fn pod_rows(pods: &[SimPod], at: UnixMillis) -> Vec<Row<'_, 2>> {
 struct Writer<'a> {
     form: Form,
     body: &'a mut Vec<u8>,
-    ahead: Duration,
+    quirks: Quirks,
 }
 
 impl Writer<'_> {
@@ -92,8 +110,15 @@ impl Writer<'_> {
     fn families<const LABELS: usize>(&mut self, families: &[Family], rows: &[Row<'_, LABELS>]) {
         for family in families {
             let told = rows.iter().filter(|(_, reading)| reading.live || !family.live_only);
-            let mut series = told.map(|(labels, reading)| {
-                (labels, (family.value)(reading), family.timed.then_some(reading.time + self.ahead))
+            let is_counter = family.kind == Kind::Counter;
+            let mut series = told.enumerate().map(|(number, (labels, reading))| {
+                let value = (family.value)(reading);
+                let value = match self.quirks.counters {
+                    Counters::NotANumber if is_counter && number % 2 == 0 && LABELS > 0 => f64::NAN,
+                    Counters::Halved if is_counter => value / 2.0,
+                    _ => value,
+                };
+                (labels, value, family.timed.then(|| self.quirks.told(reading.time)))
             });
             let Some(first) = series.next() else { continue };
             let series = std::iter::once(first).chain(series);

@@ -1,9 +1,8 @@
 //! `/stats/summary?only_cpu_and_memory=true`: what the text tells, and the kubelet's own rates.
 
-use std::time::Duration;
-
 use serde::Serialize;
 
+use super::resource::Quirks;
 use crate::clock::UnixMillis;
 use crate::sim::cluster::{Phase, SimNode, SimPod, SimReading};
 
@@ -73,34 +72,34 @@ struct Memory {
     major_page_faults: u64,
 }
 
-/// The document at a time; `ahead` is how far the kubelet's clock is.
+/// The document at a time.
 pub(super) fn write(
     node: &SimNode,
     pods: impl Iterator<Item = SimPod>,
     at: UnixMillis,
-    ahead: Duration,
+    quirks: Quirks,
 ) -> serde_json::Result<Vec<u8>> {
     let pods: Vec<_> = pods.filter(|pod| pod.phase(at) != Phase::Succeeded).collect();
     let pods = pods.iter().filter_map(|pod| {
         Some(Pod {
             names: PodRef { name: &pod.key.name, namespace: &pod.key.namespace, uid: pod.uid() },
-            stats: stats(&pod.reading(at)?, ahead),
-            containers: containers(pod, at, ahead),
+            stats: stats(&pod.reading(at)?, quirks),
+            containers: containers(pod, at, quirks),
         })
     });
-    let node = Node { node_name: node.name.as_str(), stats: stats(&node.reading(at), ahead) };
+    let node = Node { node_name: node.name.as_str(), stats: stats(&node.reading(at), quirks) };
     serde_json::to_vec(&Summary { node, pods: pods.collect() })
 }
 
-fn containers(pod: &SimPod, at: UnixMillis, ahead: Duration) -> Vec<Container<'_>> {
+fn containers(pod: &SimPod, at: UnixMillis, quirks: Quirks) -> Vec<Container<'_>> {
     let running = pod.containers.iter().filter_map(|container| {
-        Some(Container { name: container.name.as_str(), stats: stats(&container.reading(at)?, ahead) })
+        Some(Container { name: container.name.as_str(), stats: stats(&container.reading(at)?, quirks) })
     });
     running.collect()
 }
 
-fn stats(reading: &SimReading, ahead: Duration) -> Stats {
-    let time = (reading.time + ahead).to_string();
+fn stats(reading: &SimReading, quirks: Quirks) -> Stats {
+    let time = quirks.told(reading.time).to_string();
     Stats {
         start_time: reading.start.to_string(),
         cpu: Cpu { time: time.clone(), usage_nano_cores: reading.rate, usage_core_nano_seconds: reading.cpu_ns },

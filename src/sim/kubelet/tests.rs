@@ -334,3 +334,50 @@ async fn bodies_without_end_are_streamed_until_the_client_leaves() {
         assert_eq!(endless.headers().contains_key("content-encoding"), fault == Fault::GzipBomb);
     }
 }
+
+#[tokio::test]
+async fn lies_are_told_as_they_are_called() {
+    let rig = Rig::start();
+    let good = rig.body(0, RESOURCE).await;
+    let good = promtext::kubelet::read(&good);
+
+    rig.faults.set(0, Fault::NotANumber);
+    let body = rig.body(0, RESOURCE).await;
+    assert!(promtext::kubelet::read(&body).rejected.count as usize >= good.rows.len() / 2);
+
+    rig.faults.set(0, Fault::CounterJumps);
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        let body = rig.body(0, RESOURCE).await;
+        told.push(promtext::kubelet::read(&body).node.unwrap().cpu_ns.unwrap());
+    }
+    told.sort_unstable();
+    assert!(told[0].abs_diff(told[1] / 2) <= 1 && told[1] == good.node.unwrap().cpu_ns.unwrap(), "{told:?}");
+
+    rig.faults.set(0, Fault::OthersPods);
+    let body = rig.body(0, RESOURCE).await;
+    let both = promtext::kubelet::read(&body).rows.len();
+    rig.faults.set(0, Fault::SwappedName);
+    let body = rig.body(0, RESOURCE).await;
+    assert_eq!(promtext::kubelet::read(&body).rows.len() + good.rows.len(), both);
+
+    rig.faults.set(0, Fault::Flap);
+    let mut answers = Vec::new();
+    for _ in 0..2 {
+        answers.push(rig.request(0, RESOURCE).send().await.unwrap().status().as_u16());
+    }
+    answers.sort_unstable();
+    assert_eq!(answers, [200, 503]);
+}
+
+#[tokio::test]
+async fn a_kubelet_that_has_moved_is_at_its_second_address_alone() {
+    let rig = Rig::start();
+    let second = rig.world.node(0).unwrap().second_address();
+    let url = format!("https://{second}:{}{RESOURCE}", rig.fleet.port());
+    let at_second = || rig.client.get(&url).bearer_auth("secret").send();
+    assert!(at_second().await.is_err());
+    rig.faults.set(0, Fault::Moved);
+    assert_eq!(at_second().await.unwrap().status(), 200);
+    assert!(rig.request(0, RESOURCE).send().await.is_err());
+}

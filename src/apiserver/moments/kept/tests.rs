@@ -34,6 +34,26 @@ fn a_clock_that_goes_back_does_not_freeze_the_answers() {
     assert!(moments.kept.lock().len() <= KEPT_AT_MOST);
 }
 
+#[test]
+fn moments_from_before_the_clock_was_set_back_are_forgotten_as_old_ones() {
+    let (clock, hand) = Clock::manual(at(7200.0));
+    let moments = world().moments(clock);
+    let revisions: Vec<_> = (0..4)
+        .map(|_| {
+            hand.advance(seconds(1));
+            moments.current().revision
+        })
+        .collect();
+    hand.set(at(3600.0));
+    let newest = moments.current();
+    assert!(moments.at(revisions[0]).is_none());
+    assert!(moments.at(revisions[3]).is_some(), "a watcher can go the step");
+    hand.advance(seconds(1));
+    moments.current();
+    assert!(moments.at(newest.revision).is_some());
+    assert_eq!(moments.kept_count(), 2);
+}
+
 fn hand_time(moments: &Moments) -> crate::clock::UnixMillis {
     moments.clock.now()
 }

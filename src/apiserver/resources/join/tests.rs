@@ -32,6 +32,23 @@ fn a_pod_has_the_usage_of_its_running_containers() {
 }
 
 #[test]
+fn after_our_clock_was_set_back_nothing_is_called_fresh_and_what_has_no_known_age_is_left_out() {
+    let world = World::with(vec![node("n")], vec![pod("web", "n", &[("app", running(7_000.0))])]);
+    world.scrape("n", 7_210.0, None, &[("web", "app", reading(7_210.0, 1_000, 64))]);
+    world.scrape("n", 7_225.0, None, &[("web", "app", reading(7_225.0, 2_500, 65))]);
+    let freshness = |now: f64| {
+        let moment = world.moment(now);
+        let pod = Arc::clone(moment.view.pods().next().unwrap());
+        moment.pod(&pod).map(|answer| answer.freshness).map_err(|absence| absence.cause.reason())
+    };
+    assert_eq!(freshness(7_230.0), Ok(Freshness::Fresh));
+    assert_eq!(freshness(7_224.0), Ok(Freshness::Fresh), "a clock may be set by a second");
+    assert_eq!(freshness(7_180.0), Ok(Freshness::Stale));
+    assert_eq!(freshness(3_600.0), Err("Expired"));
+    assert_eq!(freshness(10_800.0), Err("Expired"), "as when it was set ahead");
+}
+
+#[test]
 fn a_finished_pod_is_not_served() {
     let mut done = pod("web", "n", &[("app", Ended(at(20.0)))]);
     done.phase = Phase::Finished;

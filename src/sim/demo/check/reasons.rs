@@ -37,17 +37,23 @@ fn expected(fault: Fault) -> &'static [&'static str] {
     match fault {
         Fault::Hang | Fault::SlowDrip => &["Timeout"],
         // Whether the reset comes before or inside the answer is the network's choice.
-        Fault::Reset => &["ConnectFailed", "Truncated"],
+        Fault::Reset | Fault::Moved => &["ConnectFailed", "Truncated"],
         Fault::Status(401) => &["Unauthorized"],
         Fault::Status(403) => &["Forbidden"],
-        Fault::Status(_) | Fault::Redirect => &["UnexpectedStatus"],
+        Fault::Status(_) | Fault::Redirect | Fault::Flap => &["UnexpectedStatus"],
         Fault::WrongCertificate => &["CertificateRefused"],
         Fault::HalfBody => &["Truncated"],
         Fault::Garbage => &["Garbage"],
         Fault::HugeBody => &["BodyTooLarge"],
         Fault::GzipBomb => &["UnexpectedEncoding"],
-        Fault::DuplicateSeries => &[],
-        Fault::ClockOff(_) => &["ClockSkew"],
+        Fault::DuplicateSeries
+        | Fault::NotANumber
+        | Fault::CounterJumps
+        | Fault::OthersPods
+        | Fault::BadNetwork
+        | Fault::SwappedName
+        | Fault::OtherAuthority => &[],
+        Fault::ClockOff(_) | Fault::ClockBehind(_) => &["ClockSkew"],
         Fault::ScrapeErrorOnly => &["NotReadyYet"],
     }
 }
