@@ -2,18 +2,22 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
 use http_body_util::{BodyExt as _, Full};
 use parking_lot::Mutex;
+use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
 
+use super::credentials::Credentials;
+use super::intake::Intake;
 use super::replica::Memory;
-use crate::clock::UnixMillis;
+use crate::clock::{Clock, UnixMillis};
 use crate::cluster::{Cluster, Container, ContainerState, Labels, Node, Phase, Pod};
 use crate::revision::Revisions;
-use crate::store::{Handed, HandedPod, Store};
+use crate::store::{Handed, HandedPod, Merge, Store};
 use crate::usage::{Base, NodeName, PodKey, Rejected, Run, RunParts, Sample, Scrape, Uid};
 
 /// When the last samples were taken.
@@ -56,9 +60,28 @@ pub(super) fn measured() -> Memory {
         first_reported: NOW,
         containers: vec![("app".into(), run(Some(point()))), ("proxy".into(), run(None))],
     });
-    let handed = Handed { node: Some(run(Some(point()))), pods: pods.into(), scrape: scrape() };
-    assert!(memory.store.adopt(&NodeName::from("node-1"), handed));
+    let handed = Handed {
+        node: Some(run(Some(point()))),
+        pods: pods.into(),
+        scrape: scrape(),
+        last_success: Some(NOW),
+        outcome_since: NOW,
+    };
+    let rules = Merge { pod: &|_, _| None, oldest: UnixMillis(0) };
+    assert!(memory.store.adopt(&NodeName::from("node-1"), handed, &rules));
     memory
+}
+
+/// What judges for a replica that remembers this.
+pub(super) fn intake(memory: Memory) -> Intake {
+    Intake { memory, clock: Clock::manual(NOW).0, max_sample_age: Duration::from_mins(2) }
+}
+
+/// A certificate for `svc.test` that vouches for itself.
+pub(super) fn credentials() -> Credentials {
+    let key = KeyPair::generate().unwrap();
+    let pem = CertificateParams::new(vec!["svc.test".to_owned()]).unwrap().self_signed(&key).unwrap().pem();
+    Credentials { authority: pem.clone(), certificate: pem, key: key.serialize_pem() }
 }
 
 pub(super) fn point() -> Base {
@@ -75,7 +98,7 @@ pub(super) fn run(base: Option<Base>) -> Run {
 fn scrape() -> Scrape {
     Scrape {
         started: NOW,
-        duration: std::time::Duration::from_millis(12),
+        duration: Duration::from_millis(12),
         body_bytes: 3_000,
         address: "10.0.0.1:10250".to_owned(),
         rejected: Rejected::default(),

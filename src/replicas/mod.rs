@@ -24,20 +24,25 @@ mod error;
 mod fetch;
 #[cfg(test)]
 mod fixtures;
+mod follow;
 mod frames;
 mod hand_over;
+mod intake;
 mod lease;
 mod message;
 mod metrics;
 mod offer;
 mod presence;
 mod replica;
+mod sharing;
 mod sightings;
+mod tell;
 
 pub use credentials::Credentials;
 pub use error::Refusal;
 pub(crate) use fetch::PATH;
-pub use message::MEDIA_TYPE;
+pub use message::{MEDIA_TYPE, STREAM_MEDIA_TYPE};
 pub use metrics::Metrics;
-pub use offer::Offer;
+pub use offer::{Given, Offer};
 pub use replica::{Memory, Replica};
+pub use sharing::Sharing;

@@ -44,6 +44,29 @@ pub(super) struct Metrics {
     pub(super) in_flight: Gauge,
     /// Nodes by what came of their last scrape
     nodes: Family<StateLabel, Gauge>,
+    /// Nodes by who asks them
+    divided: Family<ReplicaLabel, Gauge>,
+    /// Nodes that were another replica's to ask and are ours now
+    taken_over: Family<CauseLabel, Counter>,
+}
+
+/// Why we ask a node that another replica did ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// It is ours by the replicas that are there now.
+    Divided,
+    /// Nothing was told of it for too long.
+    Silent,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReplicaLabel {
+    replica: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CauseLabel {
+    cause: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -70,9 +93,12 @@ impl Metrics {
             skipped_containers: Counter::default(),
             in_flight: Gauge::default(),
             nodes: Family::default(),
+            divided: Family::default(),
+            taken_over: Family::default(),
         };
         let Self { scrapes, summaries, duration_seconds, body_bytes, rejected_lines, .. } = metrics.clone();
         let Self { delay_seconds, old_samples, skipped_containers, in_flight, nodes, .. } = metrics.clone();
+        let Self { divided, taken_over, .. } = metrics.clone();
         registry.register("scrapes", "Scrapes finished, by outcome", scrapes);
         registry.register("summaries", "Requests for the kubelets' own rates, by outcome", summaries);
         let help = "Time of one scrape, connection to last byte, in seconds";
@@ -87,6 +113,10 @@ impl Metrics {
         registry.register("skipped_containers", help, skipped_containers);
         registry.register("scrapes_in_flight", "Scrapes under way", in_flight);
         registry.register("nodes", "Nodes by what came of their last scrape", nodes);
+        let help = "Nodes by the replica that asks them; without --scrape-sharing each asks all";
+        registry.register("divided_nodes", help, divided);
+        let help = "Nodes that another replica asked and we ask now, because replicas came or went, or it was silent";
+        registry.register("node_take_overs", help, taken_over);
         metrics.begin();
         metrics
     }
@@ -100,6 +130,23 @@ impl Metrics {
         for state in STATES {
             self.nodes.get_or_create(&StateLabel { state }).set(0);
         }
+        for cause in [Cause::Divided, Cause::Silent] {
+            self.taken_over.get_or_create(&cause.label()).inc_by(0);
+        }
+        self.divide(0, 0);
+    }
+
+    /// So many nodes are asked by us, and by others.
+    pub(super) fn divide(&self, own: usize, others: usize) {
+        for (replica, count) in [("own", own), ("other", others)] {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            self.divided.get_or_create(&ReplicaLabel { replica }).set(count);
+        }
+    }
+
+    /// Counts a node that was another's.
+    pub(super) fn take_over(&self, cause: Cause) {
+        self.taken_over.get_or_create(&cause.label()).inc();
     }
 
     /// Counts a finished scrape.
@@ -117,6 +164,16 @@ impl Metrics {
         let state = NodeState { nodes: self.nodes.clone(), state: NEW };
         state.gauge().inc();
         state
+    }
+}
+
+impl Cause {
+    const fn label(self) -> CauseLabel {
+        let cause = match self {
+            Self::Divided => "divided",
+            Self::Silent => "silent",
+        };
+        CauseLabel { cause }
     }
 }
 

@@ -20,6 +20,8 @@ pub struct NodeRecord {
     pub last_success: Option<UnixMillis>,
     /// When the outcome last changed its kind (success, or one reason of failure).
     pub outcome_since: UnixMillis,
+    /// Whether another replica made that scrape, and told of it.
+    pub is_told: bool,
     /// Sorted by namespace and name.
     pods: Box<[PodRecord]>,
     /// Those of one pod stand together, sorted by name.
@@ -94,7 +96,31 @@ impl NodeRecord {
             .map_or(scrape.started, |record| record.outcome_since);
         let Readings { node, pods, containers } =
             readings.unwrap_or_else(|| previous.map(Self::readings).unwrap_or_default());
-        Self { revision: 0, node, scrape, last_success, outcome_since, pods, containers }
+        Self { revision: 0, node, scrape, last_success, outcome_since, is_told: false, pods, containers }
+    }
+
+    /// The record that another replica tells of.
+    pub(super) fn told(
+        readings: Readings,
+        scrape: Scrape,
+        last_success: Option<UnixMillis>,
+        outcome_since: UnixMillis,
+    ) -> Self {
+        let Readings { node, pods, containers } = readings;
+        Self { revision: 0, node, scrape, last_success, outcome_since, is_told: true, pods, containers }
+    }
+
+    /// With the scrape of `known`, which was the later one.
+    pub(super) fn scraped_as(self, known: &Self) -> Self {
+        let Self { revision, node, pods, containers, .. } = self;
+        let Self { scrape, last_success, outcome_since, is_told, .. } = known.clone();
+        Self { revision, node, scrape, last_success, outcome_since, is_told, pods, containers }
+    }
+
+    /// A good scrape that is known from elsewhere counts too.
+    pub(super) fn succeeding_at_least(mut self, known: Option<UnixMillis>) -> Self {
+        self.last_success = self.last_success.max(known);
+        self
     }
 
     /// The node's own run and every container's with the names of its pod, to be changed in place.

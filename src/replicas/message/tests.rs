@@ -2,9 +2,11 @@ use prost::Message as _;
 
 use super::*;
 use crate::replicas::fixtures::{NOW, measured, memory, point, run};
+use crate::store::Merge;
 use crate::usage::PodKey;
 
 const BOUNDS: Bounds = Bounds {
+    now: NOW,
     oldest: UnixMillis(NOW.0 - 120_000),
     newest: UnixMillis(NOW.0 + 60_000),
     longest_window: Duration::from_mins(4),
@@ -14,7 +16,7 @@ fn told() -> NodeSamples {
     let memory = measured();
     let snapshot = memory.store.snapshot();
     let name = NodeName::from("node-1");
-    let message = NodeSamples::of(&name, snapshot.node(&name).unwrap()).unwrap();
+    let message = NodeSamples::of(&name, snapshot.node(&name).unwrap(), NOW);
     NodeSamples::decode(message.encode_to_vec().as_slice()).unwrap()
 }
 
@@ -84,7 +86,7 @@ fn runs_that_cannot_be_are_dropped() {
 
 #[test]
 fn an_address_or_a_time_that_cannot_be_is_not_shown() {
-    let foreign = NodeSamples { address: "a\r\nb".to_owned(), scraped_ms: i64::MAX, ..told() };
+    let foreign = NodeSamples { address: "a\r\nb".to_owned(), scraped_ms: i64::MAX, age_ms: None, ..told() };
     let (_, handed, _) = checked(foreign).unwrap();
     assert_eq!((handed.scrape.address.as_str(), handed.scrape.started), ("", BOUNDS.newest));
 }
@@ -107,7 +109,8 @@ fn whatever_comes_nothing_breaks() {
         bytes.truncate(random() % (bytes.len() + 1));
         let read = NodeSamples::decode(bytes.as_slice()).ok();
         if let Some((node, handed, _)) = read.and_then(|message| message.checked(&memory.cluster.view(), &BOUNDS)) {
-            memory.store.adopt(&node, handed);
+            let rules = Merge { pod: &|_, _| None, oldest: BOUNDS.oldest };
+            memory.store.adopt(&node, handed, &rules);
             memory.store.snapshot().nodes().flat_map(|(_, record)| record.runs()).for_each(|run| _ = run.usage());
             memory.store.forget(&node);
         }

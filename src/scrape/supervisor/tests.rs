@@ -38,6 +38,15 @@ fn an_hour_ago() -> Arc<Mutex<UnixMillis>> {
 }
 
 fn scrape(kubelet: &FakeKubelet, settings: &Scraping, cluster: Arc<Cluster>) -> World {
+    scrape_share(kubelet, settings, cluster, watch::channel(Share::default()).1)
+}
+
+fn scrape_share(
+    kubelet: &FakeKubelet,
+    settings: &Scraping,
+    cluster: Arc<Cluster>,
+    share: watch::Receiver<Share>,
+) -> World {
     let store = Arc::new(Store::new(Revisions::after(0)));
     let mut registry = Registry::default();
     let parts = (Arc::clone(&cluster), Arc::clone(&store), Clock::system());
@@ -48,7 +57,7 @@ fn scrape(kubelet: &FakeKubelet, settings: &Scraping, cluster: Arc<Cluster>) -> 
     let latch = world.readiness.latch("first-round", "nodes are being asked");
     let filled = CancellationToken::new();
     filled.cancel();
-    tokio::spawn(scraper.run(world.heartbeat.clone(), latch, filled, world.stop.clone()));
+    tokio::spawn(scraper.run(world.heartbeat.clone(), latch, filled, share, world.stop.clone()));
     world
 }
 
