@@ -68,7 +68,7 @@ impl Teller {
         // Before the names are gathered, so that none is lost between.
         let scraped = self.store.subscribe_scraped();
         let snapshot = self.store.snapshot();
-        let own = snapshot.nodes().filter(|(_, record)| !record.is_told);
+        let own = snapshot.nodes().filter(|(_, record)| !record.is_told());
         let known: Vec<_> = own.map(|(name, _)| name.clone()).collect();
         let now = Instant::now();
         let telling = Telling {
@@ -86,7 +86,7 @@ impl Teller {
     /// replica would take.
     fn message(&self, node: &NodeName) -> Option<Bytes> {
         let snapshot = self.store.snapshot();
-        let record: &NodeRecord = snapshot.node(node).filter(|record| !record.is_told)?;
+        let record: &NodeRecord = snapshot.node(node).filter(|record| !record.is_told())?;
         frame(&NodeSamples::of(node, record, self.clock.now()))
     }
 }

@@ -242,7 +242,7 @@ impl Nodes {
         }
         let snapshot = self.shared.intake.store.snapshot();
         for (name, running) in self.running.iter().filter(|(_, running)| !running.is_ours) {
-            if snapshot.node(name).is_some_and(|record| record.is_told && record.scrape.started > running.since) {
+            if snapshot.node(name).is_some_and(|record| record.last_told > Some(running.since)) {
                 running.task.abort();
             }
         }

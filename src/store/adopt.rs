@@ -47,8 +47,9 @@ pub(super) fn record(
     let mut joining = Joining { previous, rules, names, pods: Vec::new(), containers: Vec::new(), is_newer: false };
     let node = joining.later(previous.and_then(|record| record.node), node);
     joining.all(pods);
-    let is_newer = previous.is_none_or(|known| scrape.started > known.scrape.started);
-    if !is_newer && !joining.is_newer {
+    // Of an older scrape it is worth knowing at least that another replica makes them.
+    let is_news = previous.is_none_or(|known| Some(scrape.started) > known.last_told);
+    if !is_news && !joining.is_newer {
         return None;
     }
     let Joining { mut pods, containers, .. } = joining;
@@ -56,8 +57,7 @@ pub(super) fn record(
     let readings = Readings { node, pods: pods.into(), containers: containers.into() };
     let told = NodeRecord::told(readings, scrape, last_success, outcome_since);
     Some(match previous {
-        Some(known) if !is_newer => told.scraped_as(known),
-        Some(known) => told.succeeding_at_least(known.last_success),
+        Some(known) => told.beside(known),
         None => told,
     })
 }
