@@ -18,7 +18,7 @@ use crate::clock::{Clock, UnixMillis};
 use crate::cluster::{Cluster, Container, ContainerState, Labels, Node, Phase, Pod};
 use crate::revision::Revisions;
 use crate::store::{Handed, HandedPod, Merge, Store};
-use crate::usage::{Base, NodeName, PodKey, Rejected, Run, RunParts, Sample, Scrape, Uid};
+use crate::usage::{Base, Batch, NodeName, PodKey, Reading, Rejected, Row, Run, RunParts, Sample, Scrape, Uid};
 
 /// When the last samples were taken.
 pub(super) const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
@@ -70,6 +70,26 @@ pub(super) fn measured() -> Memory {
     let rules = Merge { pod: &|_, _| None, oldest: UnixMillis(0) };
     assert!(memory.store.adopt(&NodeName::from("node-1"), handed, &rules));
     memory
+}
+
+/// A good scrape of the node at `time`, made by the replica that remembers this.
+pub(super) fn scrape_here(memory: &Memory, time: UnixMillis) {
+    let reading = Reading {
+        cpu_time: Some(time),
+        cpu_ns: Some(4_000_000_000),
+        memory_time: Some(time),
+        memory_bytes: Some(5 << 20),
+        start: Some(UnixMillis(NOW.0 - 60_000)),
+        kubelet_rate: None,
+    };
+    let row = |pod, container| Row { namespace: "shop", pod, container, reading };
+    let rows = vec![row("a", "app"), row("a", "proxy"), row("b", "app")];
+    let batch = Batch { node: Some(reading), rows, ..Batch::default() };
+    let view = memory.cluster.view();
+    let pod = |namespace: &str, name: &str| view.pod_named(namespace, name).map(|pod| (pod.key.clone(), pod.uid));
+    let rules = Merge { pod: &pod, oldest: UnixMillis(0) };
+    let scrape = Scrape { started: time, ..scrape() };
+    memory.store.record(&NodeName::from("node-1"), Some(&batch), scrape, &rules);
 }
 
 /// What judges for a replica that remembers this.

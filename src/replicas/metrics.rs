@@ -173,6 +173,12 @@ impl Metrics {
         self.shared.ends.get_or_create(&ReasonLabel { reason }).inc();
     }
 
+    #[cfg(test)]
+    pub(super) fn ends(&self, reason: &str) -> u64 {
+        let reason = Error::REASONS.into_iter().chain([ENDED]).find(|known| *known == reason).unwrap();
+        self.shared.ends.get_or_create(&ReasonLabel { reason }).get()
+    }
+
     /// A listener did not read what we told.
     pub(super) fn cut(&self) {
         self.shared.cut.inc();

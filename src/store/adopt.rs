@@ -140,3 +140,6 @@ fn range(start: usize, end: usize) -> Option<std::ops::Range<u32>> {
     let range = u32::try_from(start).ok()?..u32::try_from(end).ok()?;
     (!range.is_empty()).then_some(range)
 }
+
+#[cfg(test)]
+mod tests;
