@@ -1,5 +1,6 @@
 //! A replica as a Lease: written by itself, read by the others.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -78,10 +79,9 @@ impl Presence {
     /// The Lease, or what of it changes, as renewed at `now`.
     pub(super) fn written(&self, service: &str, now: UnixMillis) -> Value {
         let renewed = jiff::Timestamp::from_millisecond(now.0).unwrap_or_default();
-        let mut annotations = json!({ADDRESS: self.address.to_string(), STATE: self.state.word()});
-        if self.shares {
-            annotations[SHARING] = json!(SHARING_FORM);
-        }
+        let annotations = [(ADDRESS, self.address.to_string()), (STATE, self.state.word().to_owned())];
+        let sharing = self.shares.then(|| (SHARING, SHARING_FORM.to_owned()));
+        let annotations: BTreeMap<_, _> = annotations.into_iter().chain(sharing).collect();
         json!({
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",

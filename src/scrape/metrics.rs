@@ -144,9 +144,9 @@ impl Metrics {
         }
     }
 
-    /// Counts a node that was another's.
-    pub(super) fn take_over(&self, cause: Cause) {
-        self.taken_over.get_or_create(&cause.label()).inc();
+    /// Counts so many nodes that were another's.
+    pub(super) fn take_over(&self, cause: Cause, nodes: usize) {
+        self.taken_over.get_or_create(&cause.label()).inc_by(u64::try_from(nodes).unwrap_or(u64::MAX));
     }
 
     /// Counts a finished scrape.

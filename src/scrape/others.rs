@@ -56,7 +56,7 @@ impl Others {
     /// resolution after it was asked last.
     pub(super) fn take_over(&mut self, name: &NodeName, shared: &Shared) -> Option<Duration> {
         self.nodes.remove(name)?;
-        shared.metrics.take_over(Cause::Divided);
+        shared.metrics.take_over(Cause::Divided, 1);
         let snapshot = shared.intake.store.snapshot();
         let asked = snapshot.node(name).map(|record| record.scrape.started);
         let age = asked.map_or(self.resolution, |asked| shared.intake.clock.now().since(asked));
@@ -77,7 +77,7 @@ impl Others {
             now.since(asked) > patience(resolution, scrape)
         };
         let silent: Vec<_> = self.nodes.extract_if(is_silent).map(|(name, _)| name).collect();
-        silent.iter().for_each(|_| shared.metrics.take_over(Cause::Silent));
+        shared.metrics.take_over(Cause::Silent, silent.len());
         silent
     }
 }

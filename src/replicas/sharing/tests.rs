@@ -7,7 +7,7 @@ use crate::replicas::metrics::Metrics;
 const PAUSE: Duration = Duration::from_millis(1);
 
 fn other(name: &str, port: u16) -> Presence {
-    let (address, lasts) = (([127, 0, 0, 1], port).into(), Duration::from_secs(60));
+    let (address, lasts) = (([127, 0, 0, 1], port).into(), Duration::from_mins(1));
     Presence { name: name.to_owned(), address, state: State::Ready, lasts, shares: true }
 }
 
