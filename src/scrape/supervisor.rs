@@ -166,6 +166,7 @@ struct Running {
     uid: Uid,
     /// Else we ask in another's place, or until it begins to.
     is_ours: bool,
+    /// What another tells of it counts from here on.
     since: UnixMillis,
     poke: Arc<Notify>,
     task: AbortHandle,
@@ -180,8 +181,12 @@ impl Nodes {
     /// Another part of the nodes is ours from now on.
     fn divide(&mut self, share: Share) {
         self.share = share;
+        let now = self.shared.intake.clock.now();
         for (name, running) in &mut self.running {
-            running.is_ours = self.share.has(name.as_str());
+            let is_ours = self.share.has(name.as_str());
+            if std::mem::replace(&mut running.is_ours, is_ours) && !is_ours {
+                running.since = now;
+            }
         }
         self.seen = None;
         self.follow(None);
@@ -227,9 +232,8 @@ impl Nodes {
         let first = Instant::now() + wait;
         let task = NodeTask::new(Arc::clone(&self.shared), self.rhythm, name.clone(), first, Arc::clone(&poke));
         let task = self.tasks.spawn(task.run(first_tries.cloned()));
-        let is_ours = self.share.has(name.as_str());
-        self.running
-            .insert(name, Running { uid: node.uid, is_ours, since: self.shared.intake.clock.now(), poke, task });
+        let (is_ours, since) = (self.share.has(name.as_str()), self.shared.intake.clock.now());
+        self.running.insert(name, Running { uid: node.uid, is_ours, since, poke, task });
     }
 
     /// Nodes that another replica was to ask and did not are asked by us, until it tells of them; those

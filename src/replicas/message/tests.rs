@@ -148,15 +148,18 @@ fn a_failure_that_there_is_not_makes_the_message_none_and_a_sentence_that_is_non
 
 #[test]
 fn whatever_comes_nothing_breaks() {
-    let good = told().encode_to_vec();
+    let failed = FailedScrape { age_ms: 9, reason: "Timeout".to_owned(), message: "none".to_owned() };
+    let refused = RefusedLines { count: 1, first_line: 2, first_reason: 3 };
+    let failed = NodeSamples { failed: Some(failed), refused: Some(refused), ..told() };
+    let good = [told().encode_to_vec(), failed.encode_to_vec()];
     let mut seed = 7_u64;
     let mut random = || {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(seed >> 33).unwrap()
     };
     let memory = memory();
-    for _ in 0..20_000 {
-        let mut bytes = good.clone();
+    for round in 0..20_000 {
+        let mut bytes = good[round % 2].clone();
         for _ in 0..=random() % 4 {
             let at = random() % bytes.len();
             bytes[at] = random().to_le_bytes()[0];
