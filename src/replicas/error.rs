@@ -35,11 +35,11 @@ pub(super) enum Error {
 }
 
 impl Error {
-    /// All words that [`Error::reason`] can say.
-    pub(super) const REASONS: [&'static str; 4] = ["unreachable", "silent", "refused", "unreadable"];
+    /// All words that [`Error::word`] can say.
+    pub(super) const WORDS: [&'static str; 4] = ["unreachable", "silent", "refused", "unreadable"];
 
     /// The word for machines.
-    pub(super) const fn reason(&self) -> &'static str {
+    pub(super) const fn word(&self) -> &'static str {
         match self {
             Self::Client(_) | Self::Unreachable(_) | Self::Truncated => "unreachable",
             Self::Slow => "silent",

@@ -169,13 +169,13 @@ impl Metrics {
 
     /// Listening to another replica ended, or did not begin.
     pub(super) fn stream_ended(&self, error: Option<&Error>) {
-        let reason = error.map_or(ENDED, Error::reason);
+        let reason = error.map_or(ENDED, Error::word);
         self.shared.ends.get_or_create(&ReasonLabel { reason }).inc();
     }
 
     #[cfg(test)]
     pub(super) fn ends(&self, reason: &str) -> u64 {
-        let reason = Error::REASONS.into_iter().chain([ENDED]).find(|known| *known == reason).unwrap();
+        let reason = Error::WORDS.into_iter().chain([ENDED]).find(|known| *known == reason).unwrap();
         self.shared.ends.get_or_create(&ReasonLabel { reason }).get()
     }
 
@@ -234,7 +234,7 @@ impl Shared {
         for verdict in ["taken", "dropped"] {
             drop(self.samples.get_or_create(&VerdictLabel { verdict }));
         }
-        for reason in Error::REASONS.into_iter().chain([ENDED]) {
+        for reason in Error::WORDS.into_iter().chain([ENDED]) {
             drop(self.ends.get_or_create(&ReasonLabel { reason }));
         }
     }

@@ -15,6 +15,15 @@
 //! store ──snapshot──▶ offer ───────┘ at another replica
 //! ```
 //!
+//! Where scrapes are shared, replicas go on telling each other, and each draws from those it hears which
+//! nodes it is to ask:
+//!
+//! ```text
+//! store ──scraped here──▶ tell ──stream──▶ follow ──▶ intake ──adopt──▶ store, at each other replica
+//!                                            │ heard, or heard no more
+//!                    sightings ──who shares──▶ sharing ──our share of the nodes──▶ scrapes
+//! ```
+//!
 //! What another replica says is outside input: bounded, checked part by part, and never more than
 //! what the cluster is known to hold. The room scrapes nothing, and judges no certificate that is
 //! shown to us: that is the door's.

@@ -41,8 +41,8 @@ struct Telling {
     scraped: broadcast::Receiver<NodeName>,
     /// What is left of all that was known at the beginning; `None` = all is told.
     known: Option<std::vec::IntoIter<NodeName>>,
-    /// When the listener took what it got last.
     end: Instant,
+    /// When the listener took what it got last.
     given: Instant,
     _permit: OwnedSemaphorePermit,
 }
