@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, WeakShared};
 use parking_lot::Mutex;
+use prometheus_client::metrics::gauge::Gauge;
 use quick_cache::sync::Cache;
 use tokio::time::Instant;
 
@@ -39,6 +40,8 @@ impl Source {
 struct Inner<K, V> {
     kept: Cache<K, Kept<V>, Weigh<K, V>>,
     flights: Mutex<Flights<K, V>>,
+    /// How many flights there are.
+    under_way: Gauge,
 }
 
 #[derive(Clone, Debug)]
@@ -65,11 +68,13 @@ where
     K: Clone + Eq + Hash + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// Keeps about `entries` verdicts and never more than `bytes`, as told by `weigh`.
-    pub(in crate::apiserver) fn new(entries: usize, bytes: u64, weigh: fn(&K, &V) -> usize) -> Self {
+    /// Keeps about `entries` verdicts and never more than `bytes`, as told by `weigh`. `under_way` is told
+    /// how many reviews there are.
+    pub(in crate::apiserver) fn new(entries: usize, bytes: u64, weigh: fn(&K, &V) -> usize, under_way: Gauge) -> Self {
         Self(Arc::new(Inner {
             kept: Cache::with_weighter(entries, bytes, Weigh(weigh)),
             flights: Mutex::new(Flights { under_way: HashMap::new(), next_id: 0 }),
+            under_way,
         }))
     }
 
@@ -124,8 +129,15 @@ where
         let asking = asking.boxed().shared();
         if let Some(weak) = asking.downgrade() {
             flights.under_way.insert(key, Flight { id, asking: weak });
+            self.0.under_way.set(flights.count());
         }
         asking
+    }
+}
+
+impl<K, V> Flights<K, V> {
+    fn count(&self) -> i64 {
+        i64::try_from(self.under_way.len()).unwrap_or(i64::MAX)
     }
 }
 
@@ -141,6 +153,7 @@ impl<K: Eq + Hash, V> Drop for Landing<K, V> {
         let mut flights = self.inner.flights.lock();
         if flights.under_way.get(&self.key).is_some_and(|flight| flight.id == self.id) {
             flights.under_way.remove(&self.key);
+            self.inner.under_way.set(flights.count());
         }
     }
 }

@@ -305,10 +305,14 @@ async fn watchers_of_the_same_shape_share_what_is_written() {
         accepted,
         include,
     };
-    let watches = Watches::new(prometheus_client::metrics::counter::Counter::default());
+    let kept = prometheus_client::metrics::gauge::Gauge::default();
+    let watches = Watches::new(prometheus_client::metrics::counter::Counter::default(), kept.clone());
     let one = watches.changes::<crate::apiserver::resources::Pods>(&moment, &next, &encoder).await;
     let other = watches.changes::<crate::apiserver::resources::Pods>(&moment, &next, &encoder).await;
     assert!(Arc::ptr_eq(&one, &other) && one.get().unwrap().len() == 2, "{from}");
+    drop((one, other));
+    watches.changes::<crate::apiserver::resources::Nodes>(&moment, &next, &encoder).await;
+    assert_eq!(kept.get(), 1, "nobody is at the step of pods any more");
 }
 
 #[tokio::test(start_paused = true)]

@@ -26,7 +26,7 @@ impl Judge {
 }
 
 fn verdicts() -> Verdicts<u32, u32> {
-    Verdicts::new(100, 100, |_, _| 1)
+    Verdicts::new(100, 100, |_, _| 1, Gauge::default())
 }
 
 #[tokio::test(start_paused = true)]
