@@ -10,8 +10,8 @@ use axum::body::Bytes;
 use http::StatusCode;
 use tokio::net::TcpListener;
 
-/// Of one request, so that there is always something on its way.
-const SLOW: Duration = Duration::from_millis(400);
+/// For one request; fewer samples are taken than come, so that some have to be dropped.
+const SLOW: Duration = Duration::from_millis(1000);
 /// In a row that are taken, and then refused for the moment.
 const TAKEN: u64 = 40;
 const REFUSED: u64 = 5;

@@ -1,16 +1,19 @@
 //! What goes wrong around the server, in turns.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use kube_vitals::sim::Fault;
 use kube_vitals::sim::control_plane::Trouble;
 use tokio::time::sleep;
 
-use crate::stage::Stage;
+use crate::stage::{NODES, Stage};
 use crate::support::judge::Lie;
 
 /// How long a fault of a kubelet lasts: several scrapes, and shorter than samples are served.
 const HELD: Duration = Duration::from_secs(12);
+/// In turns: each five minutes.
+const STALLED_EACH: usize = 25;
 /// Of the API server, within the first of these.
 const TROUBLE_HELD: Duration = Duration::from_secs(4);
 /// How far a clock is ahead that is not so far off that it is refused.
@@ -18,7 +21,7 @@ const AHEAD: Duration = Duration::from_secs(10);
 
 /// Of the first node and of the second, in every other turn: what they say is not true.
 const LIES: [Fault; 2] = [Fault::CounterJumps, Fault::ClockOff(AHEAD)];
-/// Of the nodes after them, each turn another one of these.
+/// Of the nodes after them, a third of them in each turn; then each gets the next one of these.
 const FAULTS: [Fault; 20] = [
     Fault::Hang,
     Fault::SlowDrip,
@@ -41,13 +44,10 @@ const FAULTS: [Fault; 20] = [
     Fault::Moved,
     Fault::BadNetwork,
 ];
-const TROUBLES: [Trouble; 5] = [
-    Trouble::Expired,
-    Trouble::Stalled,
-    Trouble::Garbage,
-    Trouble::SlowList(Duration::from_secs(1)),
-    Trouble::TooManyRequests,
-];
+/// Nothing is ever wrong with these nodes.
+pub(crate) const WELL: Range<u32> = 22..NODES;
+const TROUBLES: [Trouble; 4] =
+    [Trouble::Expired, Trouble::Garbage, Trouble::SlowList(Duration::from_secs(1)), Trouble::TooManyRequests];
 
 /// What may be untrue of a node's numbers.
 pub(crate) fn lie(node: u32) -> Lie {
@@ -66,7 +66,7 @@ pub(crate) async fn go_on(stage: &Stage) {
             simulation.faults.set(node, fault);
             move_if(stage, node, fault, true);
         }
-        simulation.control_plane.set_trouble(Some(TROUBLES[turn % TROUBLES.len()]));
+        simulation.control_plane.set_trouble(Some(trouble(turn)));
         sleep(TROUBLE_HELD).await;
         simulation.control_plane.set_trouble(None);
         // A network that fails for a moment.
@@ -89,10 +89,17 @@ pub(crate) fn end(stage: &Stage) {
     }
 }
 
+/// A stalled watch is begun again after a minute and a half: until then no change is known, and what comes
+/// and goes in the cluster is no load.
+fn trouble(turn: usize) -> Trouble {
+    if turn % STALLED_EACH == STALLED_EACH - 1 { Trouble::Stalled } else { TROUBLES[turn % TROUBLES.len()] }
+}
+
 fn broken(turn: usize) -> impl Iterator<Item = (u32, Fault)> {
     let liars = LIES.into_iter().filter(move |_| turn.is_multiple_of(2));
-    let others = (0..FAULTS.len()).map(move |place| FAULTS[(place + turn) % FAULTS.len()]);
-    (0..).zip(liars).chain((2..).zip(others))
+    let others = (0..FAULTS.len()).map(move |place| (place, FAULTS[(place + turn / 3) % FAULTS.len()]));
+    let others = (2..).zip(others).filter(move |(_, (place, _))| (place + turn).is_multiple_of(3));
+    (0..).zip(liars).chain(others.map(|(node, (_, fault))| (node, fault)))
 }
 
 fn move_if(stage: &Stage, node: u32, fault: Fault, moves: bool) {

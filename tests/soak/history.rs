@@ -135,7 +135,7 @@ impl History {
                 figure(before),
                 figure(self.peak(index)),
                 figure(at_rest),
-                (quantity.rest)(truth),
+                quantity.explained(truth, before),
             );
         }
         let _infallible = writeln!(text, "\nCPU under load: {:.2} cores; {} samples", self.cores(), self.samples.len());

@@ -6,8 +6,10 @@ use std::time::Duration;
 use kube_vitals::clock::{Clock, UnixMillis};
 use kube_vitals::sim::{ContainerKind, Course, SimPod};
 use reqwest::Client;
+use serde_json::Value;
 
 use crate::faults;
+use crate::load::SERVER;
 use crate::look::Look;
 use crate::stage::{MAX_SAMPLE_AGE, Stage};
 use crate::support::judge::{Judge, Lie};
@@ -32,14 +34,28 @@ impl<'a> Observer<'a> {
 
     /// What is not true of what is served now; some nodes may lie.
     pub(crate) async fn look(&mut self) -> Result<Vec<String>, String> {
-        Ok(self.see(faults::lie).await?.1)
+        self.judge.learn(Clock::system().now());
+        let answer = self.client.get(format!("{SERVER}/apis/custom.example.com/v1/pods")).send().await;
+        let answer = answer.map_err(|error| format!("{error:?}"))?;
+        // The answer is of this moment at the latest, however long it takes to read it.
+        let now = Clock::system().now();
+        self.judge.learn(now);
+        let list: Value = serde_json::from_slice(&answer.bytes().await.map_err(|error| format!("{error:?}"))?)
+            .map_err(|error| error.to_string())?;
+        let name = |item: &Value, field: &str| item["metadata"][field].as_str().unwrap_or_default().to_owned();
+        let items = list["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let named: Vec<(String, &Value)> =
+            items.iter().map(|item| (format!("{}/{}", name(item, "namespace"), name(item, "name")), item)).collect();
+        Ok(self.judge.pods(named.iter().map(|(name, item)| (name, *item)), now, faults::lie))
     }
 
     /// What is not as it should be where nobody lies and nothing is wrong: every number true, every pod
     /// that lasts there and fresh, and no other.
     pub(crate) async fn look_at_rest(&mut self) -> Result<Vec<String>, String> {
-        let (look, mut wrong) = self.see(|_| Lie::default()).await?;
+        self.judge.learn(Clock::system().now());
+        let look = Look::now(&self.client).await?;
         let now = Clock::system().now();
+        let mut wrong = self.judge.pods(&look.served, now, |_| Lie::default());
         wrong.extend(self.not_fresh(&look, now));
         let names: BTreeSet<String> = self.stage.simulation.world.pods(now).map(|pod| pod.key.to_string()).collect();
         let gone = |name: &&String| {
@@ -66,15 +82,6 @@ impl<'a> Observer<'a> {
             (!is_fresh).then(|| format!("{name} is {freshness:?}, {:?}", look.missing.get(&name)))
         });
         told.collect()
-    }
-
-    async fn see(&mut self, lie: impl Fn(u32) -> Lie) -> Result<(Look, Vec<String>), String> {
-        self.judge.learn(Clock::system().now());
-        let look = Look::now(&self.client).await?;
-        let now = Clock::system().now();
-        self.judge.learn(now);
-        let wrong = self.judge.pods(&look.served, now, lie);
-        Ok((look, wrong))
     }
 }
 

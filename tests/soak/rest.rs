@@ -9,7 +9,7 @@ use reqwest::Client;
 use tokio::time::{Instant, sleep};
 
 use crate::history::Sample;
-use crate::quantities::{ALL, Rest};
+use crate::quantities::ALL;
 use crate::stage::{MAX_SAMPLE_AGE, RESOLUTION, Stage};
 
 /// Until all moments are dropped that lists could go on from, and all that has ended is forgotten.
@@ -30,12 +30,11 @@ pub(crate) struct Truth {
     /// More texts cannot be shared by what there was at any time: names of nodes and namespaces, and what
     /// is in labels.
     pub(crate) most_texts: f64,
-    before: Sample,
 }
 
 impl Truth {
     /// Of `world` at a time.
-    pub(crate) fn of(world: &World, before: &Sample, at: UnixMillis) -> Self {
+    pub(crate) fn of(world: &World, at: UnixMillis) -> Self {
         let (mut pods, mut containers, mut label_sets) = (0_u32, 0, BTreeSet::new());
         for pod in world.pods(at) {
             pods += 1;
@@ -53,13 +52,7 @@ impl Truth {
             subjects: nodes + pods + containers + f64::from(scenario.passing_nodes),
             label_sets: label_sets.len() as f64,
             most_texts: f64::from(scenario.nodes * (scenario.pods_per_node + 1)),
-            before: before.clone(),
         }
-    }
-
-    /// What a quantity was before the load, and some more.
-    pub(crate) fn before(&self, name: &str, more: f64) -> Rest {
-        Rest::AtMost(self.before.of(name) + more)
     }
 }
 
@@ -72,18 +65,22 @@ pub(crate) async fn wait(
     let (begun, world) = (Instant::now(), &stage.simulation.world);
     sleep(SHORTEST).await;
     loop {
-        let truth = Truth::of(world, before, Clock::system().now());
+        let truth = Truth::of(world, Clock::system().now());
         let sample = Sample::now(stage.server.process.id(), client).await?;
-        let unexplained: Vec<String> = ALL
-            .iter()
-            .zip(&sample.values)
-            .filter(|(quantity, value)| !(quantity.rest)(&truth).holds(**value))
-            .map(|(quantity, value)| format!("{}: {value} at rest, not {}", quantity.name, (quantity.rest)(&truth)))
-            .collect();
+        let unexplained = unexplained(&sample, &truth, before);
         if unexplained.is_empty() || begun.elapsed() > LONGEST {
             println!("at rest after {:.0} s", begun.elapsed().as_secs_f64());
             return Ok((sample, truth, unexplained));
         }
         sleep(Duration::from_millis(500)).await;
     }
+}
+
+fn unexplained(sample: &Sample, truth: &Truth, before: &Sample) -> Vec<String> {
+    let all = ALL.iter().zip(sample.values.iter().zip(&before.values));
+    let told = all.filter_map(|(quantity, (value, before))| {
+        let explained = quantity.explained(truth, *before);
+        (!explained.holds(*value)).then(|| format!("{}: {value} at rest, not {explained}", quantity.name))
+    });
+    told.collect()
 }

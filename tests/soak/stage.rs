@@ -15,8 +15,8 @@ use crate::engine::Engine;
 use crate::support::server::{Server, free_port};
 use crate::support::simulation::{SERVER_NAME, Simulation, client};
 
-/// As many as unoptimised code can simulate and judge beside the server, on two cores that others use too.
-const NODES: u32 = 40;
+/// As many as unoptimised code can simulate and judge beside the server, on cores that others use too.
+pub(crate) const NODES: u32 = 60;
 /// Of which three are machines that are set up anew, and three are replaced by others.
 const PASSING_NODES: u32 = 6;
 /// Pods of each node that last, those of the demo but for its short-lived ones; and that come and go.
@@ -27,7 +27,9 @@ pub(crate) const RESOLUTION: Duration = Duration::from_secs(5);
 /// Short, so that what has ended is forgotten within the test.
 pub(crate) const MAX_SAMPLE_AGE: Duration = Duration::from_secs(30);
 /// So small that it is full when the engine is slow.
-pub(crate) const QUEUE_SAMPLES: usize = 20_000;
+pub(crate) const QUEUE_SAMPLES: usize = 10_000;
+/// The fewest there may be, so that the engine is asked often.
+const SAMPLES_PER_REQUEST: usize = 300;
 /// Until there is a certificate, also where debug code has to share its cores.
 const START: Duration = Duration::from_secs(60);
 /// For one request. Lists are long for debug code.
@@ -50,7 +52,8 @@ impl Stage {
         let engine = Engine::start().await?;
         let configuration = folder.join("server.yaml");
         let export = format!(
-            "export:\n  remoteWrite:\n  - {{name: slow, url: 'http://{}/', protocol: v1, queueSamples: {QUEUE_SAMPLES}}}\n",
+            "export:\n  remoteWrite:\n  - {{name: slow, url: 'http://{}/', protocol: v1, samplesPerRequest: \
+             {SAMPLES_PER_REQUEST}, queueSamples: {QUEUE_SAMPLES}}}\n",
             engine.address
         );
         fs::write(&configuration, export).map_err(text)?;

@@ -16,7 +16,7 @@ const JSON: &str = "application/json";
 
 /// They never end.
 pub(super) fn all<'a>(stage: &'a Stage, deeds: &'a Deeds) -> Result<Vec<BoxFuture<'a, ()>>, String> {
-    let own = format!("{SERVER}{OWN}/nodes/node-9");
+    let own = format!("{SERVER}{OWN}/nodes/node-29");
     let (proxied, aggregator) = stage.proxied(Account::Viewer)?;
     let each = |what, client, url: &str, wanted| again(deeds, what, client, url.to_owned(), wanted).boxed();
     Ok(vec![
@@ -24,7 +24,7 @@ pub(super) fn all<'a>(stage: &'a Stage, deeds: &'a Deeds) -> Result<Vec<BoxFutur
         each("callers who may not", stage.client(Account::Guest)?, &own, 403),
         each("callers with a certificate", stage.certified()?, &format!("{SERVER}/version"), 200),
         each("callers without credentials", stage.anonymous()?, &own, 401),
-        each("callers through the aggregator", proxied, &format!("{aggregator}{METRICS}/nodes/node-9"), 200),
+        each("callers through the aggregator", proxied, &format!("{aggregator}{METRICS}/nodes/node-29"), 200),
         dialling_anew(stage, deeds).boxed(),
         forgers(stage, deeds)?.boxed(),
         strangers(stage, deeds).boxed(),

@@ -5,6 +5,7 @@ use reqwest::Client;
 use serde_json::Value;
 
 use super::{Deeds, METRICS, OWN, SERVER, pause, read};
+use crate::faults::WELL;
 use crate::stage::Stage;
 
 const JSON: &str = "application/json";
@@ -26,10 +27,10 @@ const FORMS: [(&str, &str, u16); 26] = [
     ("/apis/metrics.k8s.io/v1beta1/pods", PROTOBUF, 200),
     ("/apis/metrics.k8s.io/v1beta1/pods", JSON, 200),
     ("/apis/metrics.k8s.io/v1/nodes", PROTOBUF, 200),
-    ("/apis/metrics.k8s.io/v1beta1/nodes?fieldSelector=metadata.name%3Dnode-7", JSON, 200),
+    ("/apis/metrics.k8s.io/v1beta1/nodes?fieldSelector=metadata.name%3Dnode-27", JSON, 200),
     ("/apis/metrics.k8s.io/v1beta1/nodes?pretty=true", JSON, 200),
     ("/apis/metrics.k8s.io/v1beta1/namespaces/data/pods?labelSelector=app%21%3Ddatabase", TABLE, 200),
-    ("/apis/metrics.k8s.io/v1beta1/nodes/node-5", JSON, 200),
+    ("/apis/metrics.k8s.io/v1beta1/nodes/node-25", JSON, 200),
     ("/apis/metrics.k8s.io/v1beta1/nodes/node-gone", JSON, 404),
     ("/apis/metrics.k8s.io/v1beta1/pods?labelSelector=a%3D%3D%3D", JSON, 400),
     ("/apis/metrics.k8s.io/v1beta1/pods?limit=5&continue=nonsense", JSON, 400),
@@ -96,7 +97,7 @@ async fn autoscaler(deeds: &Deeds, client: &Client) {
 }
 
 async fn single(deeds: &Deeds, client: &Client) {
-    for node in (0..40).cycle() {
+    for node in WELL.cycle() {
         let url = format!("{SERVER}{OWN}/nodes/node-{node}");
         deeds.judge("single objects", read(client, &url, TABLE, 200).await.map(drop));
         pause(150).await;
