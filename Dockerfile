@@ -14,7 +14,7 @@ COPY benches benches
 COPY deploy/sbom deploy/sbom
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo --config .cargo/dist.toml build --locked --profile dist --bin kube-vitals \
+    cargo --config .cargo/dist.toml build --locked --profile dist --no-default-features --bin kube-vitals \
     && cp target/*-linux-gnu/dist/kube-vitals /kube-vitals \
     && bash deploy/sbom /kube-vitals.cdx.json
 

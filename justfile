@@ -50,7 +50,7 @@ dashboards:
 
 # Dashboards and alerts in a real Prometheus; needs Debian's prometheus
 monitoring:
-    cargo test --locked --release --test monitoring
+    cargo test --locked --test monitoring
 
 # Behind a real kube-apiserver; needs Go, and Python for two trials
 e2e:
@@ -66,7 +66,7 @@ engines:
 kubelet:
     bash tests/kubelet/install
     bash tests/controlplane/build
-    cargo test --locked --release --test kubelet
+    cargo test --locked --test kubelet
 
 # Time, heap and instructions
 bench *ARGS:

@@ -41,6 +41,7 @@ pub mod replicas;
 pub mod revision;
 pub mod scrape;
 pub mod shutdown;
+#[cfg(feature = "demo")]
 pub mod sim;
 pub mod store;
 pub mod telemetry;

@@ -9,7 +9,8 @@ use kube_vitals::app::{self, App};
 use kube_vitals::clock::Clock;
 use kube_vitals::config::{Cli, Command, Settings};
 use kube_vitals::shutdown::{self, Signals};
-use kube_vitals::sim::demo::{self, DemoArgs};
+#[cfg(feature = "demo")]
+use kube_vitals::sim::demo;
 use kube_vitals::telemetry;
 use tikv_jemallocator::Jemalloc;
 use tokio_util::sync::CancellationToken;
@@ -26,7 +27,7 @@ const MISCONFIGURED: u8 = 2;
 
 fn main() -> ExitCode {
     refuse_huge_pages();
-    match Cli::<DemoArgs>::parse().command {
+    match Cli::<demo::DemoArgs>::parse().command {
         Command::Serve(args) => match Settings::from_args(&args) {
             Ok(settings) => run(serve(settings)),
             Err(faults) => fail(MISCONFIGURED, &faults),
@@ -78,4 +79,23 @@ const fn refuse_huge_pages() {}
 fn fail(code: u8, error: &(dyn Error + 'static)) -> ExitCode {
     let _ = writeln!(io::stderr(), "kube-vitals: {}", telemetry::causes(error));
     ExitCode::from(code)
+}
+
+/// What is shipped is without the simulated cluster, and says so.
+#[cfg(not(feature = "demo"))]
+mod demo {
+    use super::{ExitCode, MISCONFIGURED, Write, io};
+
+    /// Whatever follows the word.
+    #[derive(Debug, clap::Args)]
+    pub(crate) struct DemoArgs {
+        #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        _words: Vec<String>,
+    }
+
+    pub(crate) fn run(_: &DemoArgs) -> ExitCode {
+        let lacking = "this program is without the simulated cluster; in its sources: cargo run --release -- demo";
+        let _ = writeln!(io::stderr(), "kube-vitals: {lacking}");
+        ExitCode::from(MISCONFIGURED)
+    }
 }

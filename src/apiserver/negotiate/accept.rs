@@ -14,7 +14,7 @@ pub(super) struct Clause<'a> {
 impl<'a> Clause<'a> {
     fn parse(text: &'a str) -> Self {
         let (media_type, parameters) = text.split_once(';').unwrap_or((text, ""));
-        let mut clause = Self { media_type: media_type.trim(), parameters, quality: 1.0 };
+        let mut clause = Self { media_type: media_type.trim_ascii(), parameters, quality: 1.0 };
         clause.quality = clause.parameter("q").and_then(|quality| quality.parse().ok()).unwrap_or(1.0);
         clause
     }
@@ -22,8 +22,8 @@ impl<'a> Clause<'a> {
     /// The value of a parameter; an empty one says as little as none.
     pub(super) fn parameter(&self, key: &str) -> Option<&'a str> {
         let mut pairs = self.parameters.split(';').filter_map(|part| part.split_once('='));
-        let (_, value) = pairs.find(|(known, _)| known.trim() == key)?;
-        Some(value.trim().trim_matches('"')).filter(|value| !value.is_empty())
+        let (_, value) = pairs.find(|(known, _)| known.trim_ascii() == key)?;
+        Some(value.trim_ascii().trim_matches('"')).filter(|value| !value.is_empty())
     }
 
     /// Whether `media_type`, which is one of `application`, is in the range.
@@ -43,9 +43,10 @@ impl<'a> Clause<'a> {
 /// The clauses that are acceptable at all, of all lines of the header: the best liked first, of
 /// equals the narrower, then in the order given. No header, or an empty one, accepts anything.
 pub(super) fn clauses(headers: &HeaderMap) -> Vec<Clause<'_>> {
-    // A line that is no text names no type of ours; left out, it would accept anything.
+    // A line that is no text names no type of ours; left out, it would accept anything. Blank is what HTTP
+    // calls so: other spaces of Unicode are text.
     let lines = headers.get_all(header::ACCEPT).iter().map(|line| str::from_utf8(line.as_bytes()).unwrap_or("?"));
-    let clauses = lines.flat_map(|line| line.split(',')).map(str::trim).filter(|clause| !clause.is_empty());
+    let clauses = lines.flat_map(|line| line.split(',')).map(str::trim_ascii).filter(|clause| !clause.is_empty());
     let mut clauses: Vec<_> = clauses.map(Clause::parse).collect();
     if clauses.is_empty() {
         clauses.push(Clause::parse("*/*"));

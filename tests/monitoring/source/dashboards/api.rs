@@ -20,6 +20,7 @@ pub(super) fn dashboard() -> Dashboard {
             Row { title: "Connections and certificates", panels: connections() },
             Row { title: "The API server, and our threads", panels: surroundings() },
             Row { title: "What leaves us", panels: outgoing() },
+            Row { title: "Replicas, and what is kept", panels: kept() },
         ],
     }
 }
@@ -196,5 +197,34 @@ fn outgoing() -> Vec<Panel> {
             .query("sum by (reason) (rate(kube_vitals_spans_dropped_total{@}[$__rate_interval]))", "dropped: {{reason}}"),
         Panel::new(Lines, "Spans that wait", Count, "To be sent, or being sent.")
             .query("sum(kube_vitals_spans_queued{@})", "spans"),
+    ]
+}
+
+fn kept() -> Vec<Panel> {
+    vec![
+        Panel::new(Lines, "Other replicas", Count, "As each replica sees the others by their Leases, by the state they tell.")
+            .query("sum by (instance, state) (kube_vitals_replicas{@})", "{{instance}}: {{state}}"),
+        Panel::new(
+            Lines,
+            "Samples handed over",
+            PerSecond,
+            "Taken from other replicas at the start, and those that could not be used.",
+        )
+        .query("sum by (instance, verdict) (rate(kube_vitals_hand_over_samples_total{@}[$__rate_interval]))", "{{instance}}: {{verdict}}"),
+        Panel::new(Lines, "Time of the hand-over", Seconds, "At the start of each replica; five seconds at most.")
+            .query("max by (instance) (kube_vitals_hand_over_duration_seconds{@})", "{{instance}}"),
+        Panel::new(Lines, "Bytes handed over", BytesPerSecond, "Samples that replicas sent each other.")
+            .query("sum by (direction) (rate(kube_vitals_hand_over_bytes_total{@}[$__rate_interval]))", "{{direction}}"),
+        Panel::new(Lines, "Trouble among replicas", PerSecond, "Requests about Leases that were not granted, and hand-overs that failed.")
+            .query("sum by (operation) (rate(kube_vitals_replica_lease_failures_total{@}[$__rate_interval]))", "Lease: {{operation}}")
+            .query(r#"sum(rate(kube_vitals_hand_overs_total{@, outcome="failed"}[$__rate_interval]))"#, "hand-over"),
+        Panel::new(Lines, "Kept for readers and callers", Count, "Earlier states that lists and watches go on from, and verdicts on callers, in one replica.")
+            .query("max(kube_vitals_kept_moments{@})", "moments")
+            .query("max(kube_vitals_token_verdicts_kept{@})", "verdicts on tokens")
+            .query("max(kube_vitals_access_verdicts_kept{@})", "verdicts on access"),
+        Panel::new(Lines, "Names and labels", Count, "Texts that objects share, and objects whose last sent sample is remembered, in one replica. They follow the cluster's size.")
+            .query("max by (kind) (kube_vitals_cluster_interned{@})", "{{kind}}")
+            .query("max(kube_vitals_store_container_names{@})", "container names")
+            .query("max(kube_vitals_export_ledger_entries{@})", "sent to stores"),
     ]
 }
