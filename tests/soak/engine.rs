@@ -11,7 +11,7 @@ use http::StatusCode;
 use tokio::net::TcpListener;
 
 /// For one request; fewer samples are taken than come, so that some have to be dropped.
-const SLOW: Duration = Duration::from_millis(1000);
+const SLOW: Duration = Duration::from_secs(1);
 /// In a row that are taken, and then refused for the moment.
 const TAKEN: u64 = 40;
 const REFUSED: u64 = 5;

@@ -10,12 +10,11 @@ use tokio::time::sleep;
 use crate::stage::{NODES, Stage};
 use crate::support::judge::Lie;
 
-/// How long a fault of a kubelet lasts: several scrapes, and shorter than samples are served.
-const HELD: Duration = Duration::from_secs(12);
 /// In turns: each five minutes.
 const STALLED_EACH: usize = 25;
-/// Of the API server, within the first of these.
+/// A turn is both: several scrapes, and shorter than samples are served.
 const TROUBLE_HELD: Duration = Duration::from_secs(4);
+const WITHOUT_TROUBLE: Duration = Duration::from_secs(8);
 /// How far a clock is ahead that is not so far off that it is refused.
 const AHEAD: Duration = Duration::from_secs(10);
 
@@ -71,7 +70,7 @@ pub(crate) async fn go_on(stage: &Stage) {
         simulation.control_plane.set_trouble(None);
         // A network that fails for a moment.
         simulation.fleet.cut();
-        sleep(HELD - TROUBLE_HELD).await;
+        sleep(WITHOUT_TROUBLE).await;
         for (node, fault) in broken(turn) {
             simulation.faults.clear(node);
             move_if(stage, node, fault, false);

@@ -79,7 +79,7 @@ impl History {
         let (Some((begun, first)), Some((ended, last))) = (self.samples.first(), self.samples.last()) else {
             return 0.0;
         };
-        (last.cpu_seconds - first.cpu_seconds) / (*ended - *begun).as_secs_f64().max(1.0)
+        (last.cpu_seconds - first.cpu_seconds) / ended.saturating_sub(*begun).as_secs_f64().max(1.0)
     }
 
     /// What grew, or was more than it may be at any time.

@@ -20,7 +20,7 @@
 mod support;
 
 #[path = "../it/look.rs"]
-#[allow(dead_code, reason = "another suite uses more of it")]
+#[allow(dead_code, clippy::unwrap_used, reason = "another suite uses more of it, and unwraps there")]
 mod look;
 
 mod engine;

@@ -16,6 +16,8 @@ use crate::support::judge::{Judge, Lie};
 
 /// A pod that began so long ago has been scraped, also where the machine is busy.
 const KNOWN_AFTER: Duration = Duration::from_secs(20);
+/// A third of what a pod lives at least.
+const LEARNED_EACH: Duration = Duration::from_secs(5);
 /// A pod's deletion is told within this time.
 const TOLD_WITHIN: Duration = Duration::from_secs(10);
 
@@ -24,22 +26,24 @@ pub(crate) struct Observer<'a> {
     stage: &'a Stage,
     client: Client,
     pub(crate) judge: Judge,
+    /// Up to when the judge knows which pods there were.
+    learned: UnixMillis,
 }
 
 impl<'a> Observer<'a> {
     pub(crate) fn new(stage: &'a Stage, client: Client) -> Self {
         let judge = Judge::new(stage.simulation.world.clone(), MAX_SAMPLE_AGE);
-        Self { stage, client, judge }
+        Self { stage, client, judge, learned: Clock::system().now() }
     }
 
     /// What is not true of what is served now; some nodes may lie.
     pub(crate) async fn look(&mut self) -> Result<Vec<String>, String> {
-        self.judge.learn(Clock::system().now());
+        self.learn(Clock::system().now());
         let answer = self.client.get(format!("{SERVER}/apis/custom.example.com/v1/pods")).send().await;
         let answer = answer.map_err(|error| format!("{error:?}"))?;
         // The answer is of this moment at the latest, however long it takes to read it.
         let now = Clock::system().now();
-        self.judge.learn(now);
+        self.learn(now);
         let list: Value = serde_json::from_slice(&answer.bytes().await.map_err(|error| format!("{error:?}"))?)
             .map_err(|error| error.to_string())?;
         let name = |item: &Value, field: &str| item["metadata"][field].as_str().unwrap_or_default().to_owned();
@@ -52,7 +56,7 @@ impl<'a> Observer<'a> {
     /// What is not as it should be where nobody lies and nothing is wrong: every number true, every pod
     /// that lasts there and fresh, and no other.
     pub(crate) async fn look_at_rest(&mut self) -> Result<Vec<String>, String> {
-        self.judge.learn(Clock::system().now());
+        self.learn(Clock::system().now());
         let look = Look::now(&self.client).await?;
         let now = Clock::system().now();
         let mut wrong = self.judge.pods(&look.served, now, |_| Lie::default());
@@ -72,6 +76,14 @@ impl<'a> Observer<'a> {
     pub(crate) async fn lacking(&mut self) -> Result<Vec<String>, String> {
         let look = Look::now(&self.client).await?;
         Ok(self.not_fresh(&look, Clock::system().now()))
+    }
+
+    /// However long it is since the last time, no pod is missed.
+    fn learn(&mut self, now: UnixMillis) {
+        while self.learned < now {
+            self.learned = now.min(self.learned + LEARNED_EACH);
+            self.judge.learn(self.learned);
+        }
     }
 
     fn not_fresh(&self, look: &Look, now: UnixMillis) -> Vec<String> {

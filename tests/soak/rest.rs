@@ -15,7 +15,7 @@ use crate::stage::{MAX_SAMPLE_AGE, RESOLUTION, Stage};
 /// Until all moments are dropped that lists could go on from, and all that has ended is forgotten.
 const SHORTEST: Duration = Duration::from_secs(MAX_SAMPLE_AGE.as_secs() + RESOLUTION.as_secs());
 /// Idle connections to the API server are closed after a minute and a half.
-const LONGEST: Duration = Duration::from_secs(120);
+const LONGEST: Duration = Duration::from_mins(2);
 
 /// What the simulated cluster holds, and what was before the load.
 #[derive(Debug)]

@@ -23,7 +23,7 @@ const WARM: Duration = Duration::from_secs(90);
 /// What the start took is given back by then.
 const SETTLED: Duration = Duration::from_secs(10);
 /// The delay of a stop, and the drain.
-const STOP: Duration = Duration::from_secs(60);
+const STOP: Duration = Duration::from_mins(1);
 
 /// Loads the server for `length`.
 pub(crate) async fn run(folder: &Path, length: Duration) -> Result<(), String> {

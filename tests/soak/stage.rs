@@ -31,7 +31,7 @@ pub(crate) const QUEUE_SAMPLES: usize = 10_000;
 /// The fewest there may be, so that the engine is asked often.
 const SAMPLES_PER_REQUEST: usize = 300;
 /// Until there is a certificate, also where debug code has to share its cores.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// For one request. Lists are long for debug code.
 const PATIENCE: Duration = Duration::from_secs(30);
 

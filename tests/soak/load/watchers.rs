@@ -67,13 +67,15 @@ async fn come_and_go(stage: &Stage, deeds: &Deeds, shared: Client, (path, accept
 async fn watch(client: &Client, path: &str, accept: &str, stay: Duration, is_reader: bool) -> Result<(), String> {
     let leave_at = Instant::now() + stay;
     let mut answer = ask(client, &format!("{SERVER}{path}"), accept, 200).await?;
-    while is_reader {
+    if !is_reader {
+        tokio::time::sleep_until(leave_at).await;
+        return Ok(());
+    }
+    loop {
         match timeout_at(leave_at, answer.chunk()).await {
             Ok(Ok(Some(_))) => {}
             Ok(Ok(None)) | Err(_) => return Ok(()),
             Ok(Err(error)) => return Err(format!("{path}: {error:?}")),
         }
     }
-    tokio::time::sleep_until(leave_at).await;
-    Ok(())
 }
