@@ -87,3 +87,12 @@ async fn memory_is_bounded_whatever_is_asked() {
     }
     assert!(verdicts.0.kept.weight() <= 100);
 }
+
+#[tokio::test(start_paused = true)]
+async fn small_verdicts_are_no_more_than_there_may_be() {
+    let verdicts = Verdicts::new(100, 100_000, |_, _| 1, Gauge::default());
+    for key in 0..1_000 {
+        verdicts.on(key, |_| TTL, || async { Ok(7) }).await.unwrap();
+    }
+    assert!((1..=100).contains(&verdicts.count()), "{}", verdicts.count());
+}
