@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio_util::sync::CancellationToken;
 
 use crate::apiserver::discovery::Discovery;
@@ -56,14 +57,14 @@ pub(crate) struct Content {
 }
 
 impl Content {
-    pub(crate) fn new(api: Api, paths: &[String], watches_behind: Counter) -> Self {
+    pub(crate) fn new(api: Api, paths: &[String], (watches_behind, watch_steps): (Counter, Gauge)) -> Self {
         let groups = Groups::new(&api.groups);
         Self {
             discovery: Discovery::new(&groups),
             openapi: OpenApi::new(&groups),
             version: Document::of(&version::document(), JSON),
             index: Document::of(&serde_json::json!({ "paths": paths }), JSON),
-            watches: Arc::new(Watches::new(watches_behind)),
+            watches: Arc::new(Watches::new(watches_behind, watch_steps)),
             warm: AtomicBool::new(false),
             groups,
             api,

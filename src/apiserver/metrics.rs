@@ -29,6 +29,10 @@ pub struct Metrics {
     pub(crate) watches: Gauge,
     /// Watches ended because their client fell behind.
     pub(crate) watches_behind: Counter,
+    /// Differences that watches share.
+    pub(crate) watch_steps: Gauge,
+    /// Addresses whose refused requests are remembered.
+    pub(crate) refused_addresses: Gauge,
     shed: Family<LimitLabels, Counter>,
 }
 
@@ -98,6 +102,8 @@ impl Metrics {
             in_flight: Gauge::default(),
             watches: Gauge::default(),
             watches_behind: Counter::default(),
+            watch_steps: Gauge::default(),
+            refused_addresses: Gauge::default(),
             shed: Family::default(),
         };
         registry.register("requests", "Requests answered; code 499: the client left first", metrics.requests.clone());
@@ -111,6 +117,10 @@ impl Metrics {
         registry.register("watches_open", "Watches being answered now", metrics.watches.clone());
         let help = "Watches that were ended because their client fell behind what is kept";
         registry.register("watches_behind", help, metrics.watches_behind.clone());
+        let help = "Differences between two moments that watches share, those included that the next one pushes out";
+        registry.register("watch_steps_kept", help, metrics.watch_steps.clone());
+        let help = "Addresses of which it is remembered how often they were refused";
+        registry.register("refused_addresses_kept", help, metrics.refused_addresses.clone());
         let help = "Requests refused with 429, by the limit that was reached";
         registry.register("requests_shed", help, metrics.shed.clone());
         metrics

@@ -5,10 +5,13 @@
 //! neither may still hold a good token. The handshake only proves that the client owns the key;
 //! [`super::authn`] judges the chain on every request.
 
+mod sessions;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwapOption;
+use prometheus_client::metrics::gauge::Gauge;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature,
@@ -20,6 +23,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme};
 
+use self::sessions::Sessions;
 use crate::telemetry::expiry;
 
 /// In order of preference. kube-aggregator speaks HTTP/2 unless told otherwise.
@@ -97,17 +101,19 @@ pub fn certified_key(chain_pem: &[u8], key_pem: &[u8]) -> Result<CertifiedKey, P
     CertifiedKey::from_der(chain, key, &provider()).map_err(PairError::Mismatch)
 }
 
-/// TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1, with the certificate that `serving` holds at the time.
+/// TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1, with the certificate that `serving` holds at the time. How many
+/// sessions are kept is told to `sessions`.
 ///
 /// # Errors
 /// When the crypto provider supports no common protocol version.
-pub fn server_config(serving: Arc<ServingCertificate>) -> Result<ServerConfig, rustls::Error> {
+pub fn server_config(serving: Arc<ServingCertificate>, sessions: Gauge) -> Result<ServerConfig, rustls::Error> {
     let provider = Arc::new(provider());
     let any_client = Arc::new(AnyClient { algorithms: provider.signature_verification_algorithms });
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
         .with_client_cert_verifier(any_client)
         .with_cert_resolver(serving);
+    config.session_storage = Arc::new(Sessions::new(sessions));
     config.alpn_protocols = ALPN.iter().map(|name| name.to_vec()).collect();
     Ok(config)
 }

@@ -311,7 +311,13 @@ impl Door {
         let judge = Arc::clone(&authenticator);
         let trusted: Trusted = Arc::new(move |peer| judge.is_front_proxy(peer));
         let router = apiserver::router(api, authenticator, Arc::new(authorizer), limits, metrics.requests);
-        Ok(Self { listener, tls: Arc::new(tls::server_config(serving)?), router, trusted, metrics: metrics.listener })
+        Ok(Self {
+            listener,
+            tls: Arc::new(tls::server_config(serving, metrics.listener.sessions.clone())?),
+            router,
+            trusted,
+            metrics: metrics.listener,
+        })
     }
 
     async fn serve(self, drain: std::time::Duration, stop: CancellationToken) {

@@ -26,7 +26,7 @@ pub(super) struct Rooms {
 pub(super) struct DoorMetrics {
     pub(super) listener: ListenerMetrics,
     pub(super) requests: apiserver::Metrics,
-    pub(super) authn: ReviewMetrics,
+    pub(super) authn: authn::Metrics,
     pub(super) authz: ReviewMetrics,
 }
 

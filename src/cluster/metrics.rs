@@ -55,6 +55,8 @@ impl Collector for Size {
         let help = "Nodes and pods in the cluster, as the API server told us";
         let objects = objects.map(|(resource, count)| ([("resource", resource)], count));
         gauges(&mut encoder, "cluster_objects", help, objects)?;
+        let help = "Label sets that pods carry, by namespace";
+        gauges(&mut encoder, "cluster_label_sets", help, [([("", ""); 0], count(view.label_set_count()))])?;
         let (texts, label_sets) = self.0.interner().lock().counts();
         let help = "Copies shared by objects of the cluster, unused ones included until the next sweep";
         let shared = [("texts", count(texts)), ("label_sets", count(label_sets))];

@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use prometheus_client::metrics::gauge::Gauge;
 
 use crate::cluster::{Cluster, View};
 use crate::usage::NodeName;
@@ -20,6 +21,7 @@ const SMALLEST_SWEEP: usize = 1024;
 #[derive(Debug, Default)]
 pub(super) struct Bound {
     followed: Mutex<Followed>,
+    changed: Gauge,
 }
 
 #[derive(Debug)]
@@ -31,12 +33,19 @@ struct Followed {
 }
 
 impl Bound {
+    /// Nothing is followed yet; `changed` is told how many nodes have other pods than when they were last
+    /// asked for.
+    pub(super) fn new(changed: Gauge) -> Self {
+        Self { followed: Mutex::default(), changed }
+    }
+
     /// The view of now, and whether no pod of `node` has come, gone or changed since this was last
     /// asked for the node.
     pub(super) fn look(&self, cluster: &Cluster, node: &NodeName) -> (Arc<View>, bool) {
         let mut followed = self.followed.lock();
         followed.catch_up(cluster.view());
         let changed = followed.changed.remove(node);
+        self.changed.set(i64::try_from(followed.changed.len()).unwrap_or(i64::MAX));
         (Arc::clone(&followed.view), !changed)
     }
 }
@@ -113,6 +122,8 @@ mod tests {
             cluster.apply(pod_on(&format!("n{number}"), "p", &number.to_string()));
             bound.look(&cluster, &"other".into());
         }
-        assert!(bound.followed.lock().changed.len() <= SMALLEST_SWEEP + 2);
+        let changed = bound.followed.lock().changed.len();
+        assert!(changed <= SMALLEST_SWEEP + 2);
+        assert_eq!(usize::try_from(bound.changed.get()).unwrap(), changed);
     }
 }

@@ -42,6 +42,8 @@ pub(super) struct Metrics {
     pub(super) skipped_containers: Counter,
     /// Scrapes under way
     pub(super) in_flight: Gauge,
+    /// Nodes with other pods than at their last scrape
+    pub(super) nodes_changed: Gauge,
     /// Nodes by what came of their last scrape
     nodes: Family<StateLabel, Gauge>,
     /// Nodes by who asks them
@@ -92,13 +94,14 @@ impl Metrics {
             old_samples: Counter::default(),
             skipped_containers: Counter::default(),
             in_flight: Gauge::default(),
+            nodes_changed: Gauge::default(),
             nodes: Family::default(),
             divided: Family::default(),
             taken_over: Family::default(),
         };
         let Self { scrapes, summaries, duration_seconds, body_bytes, rejected_lines, .. } = metrics.clone();
         let Self { delay_seconds, old_samples, skipped_containers, in_flight, nodes, .. } = metrics.clone();
-        let Self { divided, taken_over, .. } = metrics.clone();
+        let Self { nodes_changed, divided, taken_over, .. } = metrics.clone();
         registry.register("scrapes", "Scrapes finished, by outcome", scrapes);
         registry.register("summaries", "Requests for the kubelets' own rates, by outcome", summaries);
         let help = "Time of one scrape, connection to last byte, in seconds";
@@ -112,6 +115,9 @@ impl Metrics {
         let help = "Containers skipped because their pod does not exist on the node";
         registry.register("skipped_containers", help, skipped_containers);
         registry.register("scrapes_in_flight", "Scrapes under way", in_flight);
+        let help =
+            "Nodes whose pods have changed since they were scraped, those included that left since the last sweep";
+        registry.register("scrape_nodes_changed", help, nodes_changed);
         registry.register("nodes", "Nodes by what came of their last scrape", nodes);
         let help = "Nodes by the replica that asks them; without --scrape-sharing each asks all";
         registry.register("divided_nodes", help, divided);

@@ -15,6 +15,7 @@ use crate::clock::{Clock, UnixMillis};
 use crate::cluster::{Cluster, Node, View};
 use crate::config::Scraping;
 use crate::readiness::{Heartbeat, Latch};
+use crate::scrape::bound::Bound;
 use crate::scrape::intake::Intake;
 use crate::scrape::kubelet::Kubelets;
 use crate::scrape::live_tls::LiveTls;
@@ -53,12 +54,14 @@ impl Scraper {
     ) -> Result<Self, Error> {
         let kubelets = Kubelets::build(settings, access)?;
         register_expirations(registry, &kubelets.tls);
+        let metrics = Metrics::register(registry);
+        let bound = Arc::new(Bound::new(metrics.nodes_changed.clone()));
         let shared = Shared {
             settings: settings.clone(),
             kubelets,
-            intake: Intake { cluster, store, clock, max_sample_age, bound: Arc::default() },
+            intake: Intake { cluster, store, clock, max_sample_age, bound },
             permits: Semaphore::new(settings.in_flight.clamp(1, Semaphore::MAX_PERMITS)),
-            metrics: Metrics::register(registry),
+            metrics,
         };
         Ok(Self { shared: Arc::new(shared) })
     }

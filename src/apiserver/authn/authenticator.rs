@@ -10,7 +10,7 @@ use tracing::{Instrument, Span, field};
 use super::judge::{Judge, Purpose};
 use super::token_review::{Reviewed, TokenReviewer, bearer_token};
 use super::trust::{FrontProxyTrust, Trust};
-use super::{AuthnError, LiveTrust, User, Via};
+use super::{AuthnError, LiveTrust, Metrics, User, Via};
 use crate::apiserver::reviews::Source;
 use crate::apiserver::{Peer, ReviewMetrics};
 use crate::clock::Clock;
@@ -55,10 +55,11 @@ impl Authenticator {
         settings: &config::Authentication,
         trust: LiveTrust,
         clock: Clock,
-        metrics: ReviewMetrics,
+        metrics: Metrics,
     ) -> Result<Self, aws_lc_rs::error::Unspecified> {
-        let tokens = TokenReviewer::new(client, settings.token_ttl, metrics.clone())?;
-        Ok(Self { trust, judge: Judge::new(clock), tokens, metrics })
+        let Metrics { reviews, certificates_kept } = metrics;
+        let tokens = TokenReviewer::new(client, settings.token_ttl, reviews.clone())?;
+        Ok(Self { trust, judge: Judge::new(clock, certificates_kept), tokens, metrics: reviews })
     }
 
     async fn recognise(&self, trust: &Trust, peer: &Peer, headers: &HeaderMap) -> Result<User, AuthnError> {

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus_client::metrics::gauge::Gauge;
 use quick_cache::sync::Cache;
 
 use super::authorities::Authorities;
@@ -36,6 +37,7 @@ pub(super) type Verdict = Result<Arc<Subject>, Arc<str>>;
 pub(super) struct Judge {
     clock: Clock,
     kept: Cache<(ConnectionId, Purpose), Kept>,
+    count: Gauge,
 }
 
 #[derive(Clone, Debug)]
@@ -46,8 +48,9 @@ struct Kept {
 }
 
 impl Judge {
-    pub(super) fn new(clock: Clock) -> Self {
-        Self { clock, kept: Cache::new(KEPT) }
+    /// Holds no verdict yet; `count` is told how many it does.
+    pub(super) fn new(clock: Clock, count: Gauge) -> Self {
+        Self { clock, kept: Cache::new(KEPT), count }
     }
 
     /// The time that certificates are judged at.
@@ -79,6 +82,7 @@ impl Judge {
             .map(Arc::new)
             .map_err(Arc::from);
         self.kept.insert(key, Kept { revision, judged_at: now, verdict: verdict.clone() });
+        self.count.set(i64::try_from(self.kept.len()).unwrap_or(i64::MAX));
         Some(verdict)
     }
 }
@@ -105,7 +109,7 @@ mod tests {
         let last_day = authority.client_with("ann", &[], |params| params.not_after = date_time_ymd(2026, 6, 15));
         let peer = peer(1, &last_day.chain());
         let (clock, hand) = Clock::manual(NOW - Duration::from_secs(2));
-        let judge = Judge::new(clock);
+        let judge = Judge::new(clock, Gauge::default());
         let verdict = || judge.verdict(&peer, Purpose::Client, &authorities, 1).unwrap();
         assert_eq!(verdict().unwrap().common_name, "ann");
         hand.advance(Duration::from_secs(1));
@@ -118,7 +122,7 @@ mod tests {
     fn a_rotated_authority_counts_on_live_connections_at_once() {
         let (old, new) = (Authority::named("old"), Authority::named("new"));
         let [old_bundle, new_bundle] = [&old, &new].map(|authority| Authorities::from_pem(&authority.pem()).unwrap());
-        let judge = Judge::new(Clock::manual(NOW).0);
+        let judge = Judge::new(Clock::manual(NOW).0, Gauge::default());
         let peer = peer(1, &old.client("ann", &[]).chain());
         assert!(judge.verdict(&peer, Purpose::FrontProxy, &old_bundle, 1).unwrap().is_ok());
         assert!(judge.verdict(&peer, Purpose::FrontProxy, &new_bundle, 2).unwrap().is_err());
@@ -130,10 +134,11 @@ mod tests {
         let (clients, proxies) = (Authority::named("clients"), Authority::named("proxies"));
         let [client_bundle, proxy_bundle] =
             [&clients, &proxies].map(|authority| Authorities::from_pem(&authority.pem()).unwrap());
-        let judge = Judge::new(Clock::manual(NOW).0);
+        let judge = Judge::new(Clock::manual(NOW).0, Gauge::default());
         let ann = peer(1, &clients.client("ann", &[]).chain());
         assert!(judge.verdict(&ann, Purpose::FrontProxy, &proxy_bundle, 1).unwrap().is_err());
         assert!(judge.verdict(&ann, Purpose::Client, &client_bundle, 1).unwrap().is_ok());
         assert!(judge.verdict(&peer(2, &[]), Purpose::Client, &client_bundle, 1).is_none());
+        assert_eq!(judge.count.get(), 2);
     }
 }

@@ -1,11 +1,21 @@
 //! What authentication counts.
 
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::apiserver::ReviewMetrics;
 
+/// Metrics of authentication.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    /// Of requests, and of what it takes to judge a token.
+    pub(super) reviews: ReviewMetrics,
+    /// Verdicts on certificates that are held.
+    pub(super) certificates_kept: Gauge,
+}
+
 /// Registers the metrics of authentication.
-pub fn register_metrics(registry: &mut Registry) -> ReviewMetrics {
+pub fn register_metrics(registry: &mut Registry) -> Metrics {
     let metrics = ReviewMetrics::new();
     registry.register(
         "authentication_attempts",
@@ -29,5 +39,9 @@ pub fn register_metrics(registry: &mut Registry) -> ReviewMetrics {
     );
     let help = "Verdicts on bearer tokens that are held, those that are too old and still there included";
     registry.register("token_verdicts_kept", help, metrics.kept.clone());
-    metrics
+    registry.register("token_reviews_under_way", "TokenReviews under way", metrics.under_way.clone());
+    let help = "Verdicts on the certificates of connections that are held, those of closed ones included";
+    let certificates_kept = Gauge::default();
+    registry.register("certificate_verdicts_kept", help, certificates_kept.clone());
+    Metrics { reviews: metrics, certificates_kept }
 }

@@ -30,7 +30,7 @@ mod user;
 pub use authenticator::{Authenticate, Authenticator};
 pub use error::AuthnError;
 pub use live_trust::LiveTrust;
-pub use metrics::register_metrics;
+pub use metrics::{Metrics, register_metrics};
 pub(crate) use replicas::REPLICA;
 pub(crate) use user::ANONYMOUS;
 pub use user::{User, Via};

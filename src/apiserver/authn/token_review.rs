@@ -49,7 +49,8 @@ impl TokenReviewer {
     /// When the system gives no random bytes.
     pub(super) fn new(client: Client, ttl: Duration, metrics: ReviewMetrics) -> Result<Self, Unspecified> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &rand::SystemRandom::new())?;
-        Ok(Self { asker: Asker::new(client), key, ttl, verdicts: Verdicts::new(KEPT, KEPT_BYTES, weight), metrics })
+        let verdicts = Verdicts::new(KEPT, KEPT_BYTES, weight, metrics.under_way.clone());
+        Ok(Self { asker: Asker::new(client), key, ttl, verdicts, metrics })
     }
 
     /// Whose `token` is.

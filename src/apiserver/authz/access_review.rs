@@ -42,7 +42,7 @@ impl AccessReviewer {
             asker: Asker::new(client),
             allowed_ttl: settings.allowed_ttl,
             denied_ttl: settings.denied_ttl,
-            verdicts: Verdicts::new(KEPT, KEPT_BYTES, weight),
+            verdicts: Verdicts::new(KEPT, KEPT_BYTES, weight, metrics.under_way.clone()),
             metrics,
         }
     }

@@ -29,5 +29,6 @@ pub fn register_metrics(registry: &mut Registry) -> ReviewMetrics {
     );
     let help = "Verdicts on access that are held, those that are too old and still there included";
     registry.register("access_verdicts_kept", help, metrics.kept.clone());
+    registry.register("access_reviews_under_way", "SubjectAccessReviews under way", metrics.under_way.clone());
     metrics
 }

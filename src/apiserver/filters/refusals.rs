@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use quick_cache::sync::Cache;
 use tokio::time::Instant;
 
@@ -27,6 +28,7 @@ const KEPT: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Refusals {
     tallies: Cache<IpAddr, Arc<Tally>>,
+    kept: Gauge,
     shed: Counter,
 }
 
@@ -40,7 +42,8 @@ pub(super) struct Attempt(Arc<Tally>);
 
 impl Refusals {
     pub(super) fn new(metrics: &Metrics) -> Self {
-        Self { tallies: Cache::new(KEPT), shed: metrics.shed("refusals") }
+        let (kept, shed) = (metrics.refused_addresses.clone(), metrics.shed("refusals"));
+        Self { tallies: Cache::new(KEPT), kept, shed }
     }
 
     /// One more attempt of `address`.
@@ -52,6 +55,7 @@ impl Refusals {
         let tally = self.tallies.get(&address).unwrap_or_else(|| {
             let tally = Arc::new(Tally(Mutex::new(now)));
             self.tallies.insert(address, Arc::clone(&tally));
+            self.kept.set(i64::try_from(self.tallies.len()).unwrap_or(i64::MAX));
             tally
         });
         if tally.charge(now) {
@@ -129,5 +133,6 @@ mod tests {
             refusals.attempt(std::net::Ipv4Addr::from_bits(number).into()).unwrap();
         }
         assert!(refusals.tallies.len() <= KEPT);
+        assert_eq!(usize::try_from(refusals.kept.get()).unwrap(), refusals.tallies.len());
     }
 }

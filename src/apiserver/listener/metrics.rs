@@ -15,6 +15,9 @@ pub(super) const TLS: &str = "tls";
 #[derive(Clone, Debug, Default)]
 pub struct Metrics {
     pub(super) open: Gauge,
+    pub(super) addresses: Gauge,
+    /// Sessions that clients may go on from.
+    pub(crate) sessions: Gauge,
     pub(super) accepted: Counter,
     pub(super) accept_errors: Counter,
     pub(super) full: Counter,
@@ -32,6 +35,13 @@ impl Metrics {
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
         registry.register("connections_open", "Connections open now", metrics.open.clone());
+        registry.register(
+            "connection_addresses",
+            "Addresses that have connections open now",
+            metrics.addresses.clone(),
+        );
+        let help = "TLS sessions that clients may go on from in their next handshake";
+        registry.register("tls_sessions_kept", help, metrics.sessions.clone());
         registry.register("connections_accepted", "Connections accepted", metrics.accepted.clone());
         registry.register(
             "connection_accept_errors",

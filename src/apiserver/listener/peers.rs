@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use prometheus_client::metrics::gauge::Gauge;
 
 /// One address may have this part of all connections: whoever is alone cannot shut out the rest. A
 /// kube-apiserver needs a handful and a probe one at a time, also where many of them come from one
@@ -26,6 +27,7 @@ pub(super) struct Peers {
 pub(super) struct PeerPlace {
     address: IpAddr,
     open: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    addresses: Gauge,
 }
 
 impl Peers {
@@ -34,8 +36,9 @@ impl Peers {
         Self { open: Arc::default(), most: (max_connections / SHARE).max(FLOOR) }
     }
 
-    /// A place for one more connection of `address`; `None` where it has its share.
-    pub(super) fn admit(&self, address: IpAddr) -> Option<PeerPlace> {
+    /// A place for one more connection of `address`; `None` where it has its share. `addresses` is told how
+    /// many have one.
+    pub(super) fn admit(&self, address: IpAddr, addresses: &Gauge) -> Option<PeerPlace> {
         let address = address.to_canonical();
         let mut open = self.open.lock();
         let count = open.entry(address).or_default();
@@ -43,45 +46,62 @@ impl Peers {
             return None;
         }
         *count += 1;
-        Some(PeerPlace { address, open: Arc::clone(&self.open) })
+        addresses.set(told(open.len()));
+        Some(PeerPlace { address, open: Arc::clone(&self.open), addresses: addresses.clone() })
     }
 }
 
 impl Drop for PeerPlace {
     fn drop(&mut self) {
-        if let Entry::Occupied(mut count) = self.open.lock().entry(self.address) {
+        let mut open = self.open.lock();
+        if let Entry::Occupied(mut count) = open.entry(self.address) {
             *count.get_mut() -= 1;
             if *count.get() == 0 {
                 count.remove();
             }
         }
+        self.addresses.set(told(open.len()));
     }
+}
+
+fn told(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn address(text: &str) -> IpAddr {
-        text.parse().unwrap()
+    fn admit(peers: &Peers, address: &str) -> Option<PeerPlace> {
+        peers.admit(address.parse().unwrap(), &Gauge::default())
+    }
+
+    #[test]
+    fn addresses_that_have_connections_are_counted() {
+        let (peers, addresses) = (Peers::sharing(1024), Gauge::default());
+        let admit = |address: [u8; 4]| peers.admit(address.into(), &addresses).unwrap();
+        let places = [admit([10, 0, 0, 1]), admit([10, 0, 0, 1]), admit([10, 0, 0, 2])];
+        assert_eq!(addresses.get(), 2);
+        drop(places);
+        assert_eq!(addresses.get(), 0);
     }
 
     #[test]
     fn one_address_has_its_share_and_no_more() {
         let peers = Peers::sharing(1024);
-        let mut places: Vec<_> = (0..256).map(|_| peers.admit(address("10.0.0.1")).unwrap()).collect();
-        assert!(peers.admit(address("10.0.0.1")).is_none());
-        assert!(peers.admit(address("::ffff:10.0.0.1")).is_none(), "the same address, as IPv6 writes it");
-        assert!(peers.admit(address("10.0.0.2")).is_some());
+        let mut places: Vec<_> = (0..256).map(|_| admit(&peers, "10.0.0.1").unwrap()).collect();
+        assert!(admit(&peers, "10.0.0.1").is_none());
+        assert!(admit(&peers, "::ffff:10.0.0.1").is_none(), "the same address, as IPv6 writes it");
+        assert!(admit(&peers, "10.0.0.2").is_some());
         places.pop();
-        assert!(peers.admit(address("10.0.0.1")).is_some());
+        assert!(admit(&peers, "10.0.0.1").is_some());
     }
 
     #[test]
     fn an_address_without_connections_is_forgotten() {
         let peers = Peers::sharing(1);
-        let places: Vec<_> = (0..FLOOR).map(|_| peers.admit(address("10.0.0.1")).unwrap()).collect();
-        assert!(peers.admit(address("10.0.0.1")).is_none());
+        let places: Vec<_> = (0..FLOOR).map(|_| admit(&peers, "10.0.0.1").unwrap()).collect();
+        assert!(admit(&peers, "10.0.0.1").is_none());
         drop(places);
         assert!(peers.open.lock().is_empty());
     }

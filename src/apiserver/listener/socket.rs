@@ -131,7 +131,7 @@ impl Listener {
     /// A place for a connection from `address`, which is closed where it has too many: to let it wait
     /// would let everybody behind it wait.
     fn admit(&self, address: SocketAddr, metrics: &Metrics) -> Option<PeerPlace> {
-        let place = self.peers.admit(address.ip());
+        let place = self.peers.admit(address.ip(), &metrics.addresses);
         if place.is_some() {
             metrics.accepted.inc();
         } else {

@@ -23,6 +23,8 @@ pub struct Metrics {
     pub(in crate::apiserver) verdicts: Family<VerdictFrom, Counter>,
     /// Verdicts that are held.
     pub(in crate::apiserver) kept: Gauge,
+    /// Reviews under way.
+    pub(in crate::apiserver) under_way: Gauge,
     /// Duration of one review, retries included.
     pub(in crate::apiserver) review_seconds: Histogram,
     /// Reviews without a verdict.
@@ -48,8 +50,14 @@ impl Metrics {
             // From the start, so that shares can be told.
             let _zero: Counter = verdicts.get_or_create_owned(&VerdictFrom { source: source.as_str() });
         }
-        let (errors, kept) = (Counter::default(), Gauge::default());
-        Self { attempts: Family::default(), verdicts, kept, review_seconds: Histogram::new(REVIEW_SECONDS), errors }
+        Self {
+            attempts: Family::default(),
+            verdicts,
+            kept: Gauge::default(),
+            under_way: Gauge::default(),
+            review_seconds: Histogram::new(REVIEW_SECONDS),
+            errors: Counter::default(),
+        }
     }
 
     /// Counts a request that `method` brought to `result`.

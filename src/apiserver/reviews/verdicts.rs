@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, WeakShared};
 use parking_lot::Mutex;
+use prometheus_client::metrics::gauge::Gauge;
 use quick_cache::sync::Cache;
 use tokio::time::Instant;
 
@@ -39,6 +40,8 @@ impl Source {
 struct Inner<K, V> {
     kept: Cache<K, Kept<V>, Weigh<K, V>>,
     flights: Mutex<Flights<K, V>>,
+    /// How many flights there are.
+    under_way: Gauge,
 }
 
 #[derive(Clone, Debug)]
@@ -57,19 +60,25 @@ struct Flight<V> {
     asking: WeakShared<BoxFuture<'static, Result<V, ReviewError>>>,
 }
 
-/// Bytes of a kept verdict.
-struct Weigh<K, V>(fn(&K, &V) -> usize);
+/// Bytes of a kept verdict, and what the smallest counts for, so that there are never too many.
+struct Weigh<K, V> {
+    bytes: fn(&K, &V) -> usize,
+    least: u64,
+}
 
 impl<K, V> Verdicts<K, V>
 where
     K: Clone + Eq + Hash + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// Keeps about `entries` verdicts and never more than `bytes`, as told by `weigh`.
-    pub(in crate::apiserver) fn new(entries: usize, bytes: u64, weigh: fn(&K, &V) -> usize) -> Self {
+    /// Keeps never more than `entries` verdicts, nor than `bytes` of them, as told by `weigh`. `under_way` is told
+    /// how many reviews there are.
+    pub(in crate::apiserver) fn new(entries: usize, bytes: u64, weigh: fn(&K, &V) -> usize, under_way: Gauge) -> Self {
+        let least = bytes.div_ceil(u64::try_from(entries).unwrap_or(u64::MAX).max(1));
         Self(Arc::new(Inner {
-            kept: Cache::with_weighter(entries, bytes, Weigh(weigh)),
+            kept: Cache::with_weighter(entries, bytes, Weigh { bytes: weigh, least }),
             flights: Mutex::new(Flights { under_way: HashMap::new(), next_id: 0 }),
+            under_way,
         }))
     }
 
@@ -124,8 +133,15 @@ where
         let asking = asking.boxed().shared();
         if let Some(weak) = asking.downgrade() {
             flights.under_way.insert(key, Flight { id, asking: weak });
+            self.0.under_way.set(flights.count());
         }
         asking
+    }
+}
+
+impl<K, V> Flights<K, V> {
+    fn count(&self) -> i64 {
+        i64::try_from(self.under_way.len()).unwrap_or(i64::MAX)
     }
 }
 
@@ -141,19 +157,20 @@ impl<K: Eq + Hash, V> Drop for Landing<K, V> {
         let mut flights = self.inner.flights.lock();
         if flights.under_way.get(&self.key).is_some_and(|flight| flight.id == self.id) {
             flights.under_way.remove(&self.key);
+            self.inner.under_way.set(flights.count());
         }
     }
 }
 
 impl<K, V> Clone for Weigh<K, V> {
     fn clone(&self) -> Self {
-        Self(self.0)
+        Self { bytes: self.bytes, least: self.least }
     }
 }
 
 impl<K, V> quick_cache::Weighter<K, Kept<V>> for Weigh<K, V> {
     fn weight(&self, key: &K, kept: &Kept<V>) -> u64 {
-        u64::try_from((self.0)(key, &kept.verdict)).unwrap_or(u64::MAX)
+        u64::try_from((self.bytes)(key, &kept.verdict)).unwrap_or(u64::MAX).max(self.least)
     }
 }
 

@@ -29,7 +29,7 @@ async fn handshake(
 fn serving(pair: &Pair) -> ServerConfig {
     let certificate = ServingCertificate::default();
     certificate.install(certified_key(pair.certificate.as_bytes(), pair.key.as_bytes()).unwrap());
-    server_config(Arc::new(certificate)).unwrap()
+    server_config(Arc::new(certificate), Gauge::default()).unwrap()
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ impl rustls::client::ResolvesClientCert for Forged {
 async fn a_new_certificate_counts_from_the_next_handshake_on() {
     let (old, new) = (Authority::named("old"), Authority::named("new"));
     let certificate = Arc::new(ServingCertificate::default());
-    let server = server_config(Arc::clone(&certificate)).unwrap();
+    let server = server_config(Arc::clone(&certificate), Gauge::default()).unwrap();
     handshake(server.clone(), old.client_config(None, &[])).await.expect_err("nothing to show yet");
     for authority in [&old, &new] {
         let pair = authority.server("svc.test");

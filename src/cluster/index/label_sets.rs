@@ -60,6 +60,11 @@ impl LabelSets {
         sets
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// One pod has come, gone, or changed.
     pub(super) fn change(&mut self, before: Option<&Pod>, after: Option<&Pod>) {
         if before.zip(after).is_some_and(|(before, after)| is_of_one_set(before, after)) {
@@ -198,7 +203,7 @@ mod tests {
         assert_eq!(found(&sets, "", "app=x"), ["a/c..a/t"], "longer than it need be");
         sets.change(Some(&some[0]), None);
         assert_eq!(found(&sets, "", "app=x"), [""; 0]);
-        assert!(sets.0.is_empty());
+        assert_eq!(sets.len(), 0);
     }
 
     #[test]

@@ -68,6 +68,11 @@ impl View {
         self.pods.len()
     }
 
+    /// How many label sets the pods of each namespace carry, all namespaces together.
+    pub fn label_set_count(&self) -> usize {
+        self.label_sets.len()
+    }
+
     /// Grows with every change.
     pub const fn revision(&self) -> u64 {
         self.revision

@@ -1,6 +1,7 @@
 //! Names as Kubernetes makes them, unique over all that exists at one time.
 
 use crate::sim::seed::Seed;
+use crate::usage::NodeName;
 
 /// The characters Kubernetes generates names from: no vowels, so no words.
 const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
@@ -26,6 +27,17 @@ pub(super) fn pod_suffix(seed: Seed, slot: u64, slots: u64, generation: i64) -> 
     let length = length.unwrap_or(LONGEST_SUFFIX);
     let number = u128::from(slot * GENERATIONS + generation) * STRIDE + u128::from(seed.bits());
     letters(number % names(length), length)
+}
+
+/// A node's name.
+pub(super) fn node(index: u32) -> NodeName {
+    NodeName::from(format!("node-{index}").as_str())
+}
+
+/// The name of the passing node of this number: the first, third, ... come back under their names, as machines
+/// do that are set up anew; the others are replaced, as an autoscaler's are.
+pub(super) fn passing_node(index: u32, number: u32, generation: i64) -> NodeName {
+    if number.is_multiple_of(2) { node(index) } else { NodeName::from(format!("node-{index}-{generation}").as_str()) }
 }
 
 /// A random-looking UUID.

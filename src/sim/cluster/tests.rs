@@ -79,6 +79,21 @@ fn passing_nodes_come_and_go_and_come_back_as_new_machines() {
 }
 
 #[test]
+fn every_second_passing_node_has_a_new_name_each_time() {
+    let world = World::new(Scenario { passing_nodes: 2, ..Scenario::demo() }, ORIGIN);
+    let mut names: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
+    let mut lives: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
+    for second in 0..300 {
+        for node in world.nodes_at(ORIGIN + Duration::from_secs(second)).skip(world.nodes().count()) {
+            names.entry(node.index).or_default().insert(node.name.to_string());
+            lives.entry(node.index).or_default().insert(node.uid());
+        }
+    }
+    assert_eq!(names[&6].len(), 1);
+    assert!(lives[&7].len() > 2 && names[&7].len() == lives[&7].len(), "{names:?}");
+}
+
+#[test]
 fn changes_lead_from_one_moment_to_any_later_one() {
     let world = demo();
     let mut at = ORIGIN;

@@ -9,7 +9,7 @@ use crate::clock::UnixMillis;
 use crate::sim::load::Load;
 use crate::sim::scenario::{Lifetime, Scenario, Workload};
 use crate::sim::seed::Seed;
-use crate::usage::{NodeName, PodKey};
+use crate::usage::PodKey;
 
 /// Pods without a lifetime, and nodes, are this much older than the origin.
 const POD_AGE: (Duration, Duration) = (Duration::from_mins(10), Duration::from_hours(24));
@@ -145,12 +145,14 @@ impl World {
         self.origin
     }
 
-    /// A passing node, which is there in every other generation, each time as a new machine.
+    /// A passing node, which is there in every other generation, each time as a new machine; every second one
+    /// under a new name, too.
     fn passing_node(&self, index: u32, at: UnixMillis) -> Option<SimNode> {
-        index.checked_sub(self.scenario.nodes).filter(|number| *number < self.scenario.passing_nodes)?;
+        let number = index.checked_sub(self.scenario.nodes).filter(|number| *number < self.scenario.passing_nodes)?;
         let seed = self.seed.part(2).part(u64::from(index));
         let life = life_at(PASSING, seed, at);
         (life.generation % 2 == 0).then(|| SimNode {
+            name: naming::passing_node(index, number, life.generation),
             booted: life.created,
             load: SYSTEM,
             seed: seed.part(life.generation.cast_unsigned()),
@@ -163,7 +165,7 @@ impl World {
         let load = Load { phase: seed.between(Duration::ZERO, self.node_load.period), ..self.node_load };
         SimNode {
             index,
-            name: NodeName::from(format!("node-{index}").as_str()),
+            name: naming::node(index),
             address: SimNode::address_of(index),
             booted: self.origin - seed.between(NODE_AGE.0, NODE_AGE.1),
             load,

@@ -1,5 +1,7 @@
 //! The certificate authorities of the simulated cluster, and what they sign.
 
+use std::fmt;
+
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
@@ -9,6 +11,13 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
+}
+
+/// Its key is a secret.
+impl fmt::Debug for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authority").finish_non_exhaustive()
+    }
 }
 
 /// A signed certificate and its key.

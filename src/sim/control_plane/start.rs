@@ -28,6 +28,7 @@ pub struct ControlPlane {
     pub(in crate::sim) server: Arc<Server>,
     address: SocketAddr,
     ca_pem: String,
+    clients: Authority,
     tasks: JoinSet<()>,
 }
 
@@ -81,7 +82,7 @@ impl ControlPlane {
         tasks.spawn(async move {
             probing.front.keep_availability(probing.clock.clone(), probing.stop.clone()).await;
         });
-        Ok(Self { server, address, ca_pem: cluster.pem().to_owned(), tasks })
+        Ok(Self { server, address, ca_pem: cluster.pem().to_owned(), clients, tasks })
     }
 
     /// Where it listens.
@@ -97,6 +98,14 @@ impl ControlPlane {
     /// The bearer token of `account`.
     pub fn token(&self, account: Account) -> &str {
         self.server.accounts.token(account)
+    }
+
+    /// A new certificate with its key, in PEM, for a client of this name.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn client_certificate(&self, name: &str) -> Result<String, StartError> {
+        Ok(self.clients.client(name)?.pem().to_owned())
     }
 
     /// Tells the front where the server of the Service `<name>.<namespace>.svc` listens.

@@ -10,7 +10,7 @@ const TTL: Duration = Duration::from_secs(10);
 
 fn reviewer(api: &ApiServer) -> TokenReviewer {
     let metrics = register_metrics(&mut prometheus_client::registry::Registry::default());
-    TokenReviewer::new(api.client(), TTL, metrics).unwrap()
+    TokenReviewer::new(api.client(), TTL, metrics.reviews).unwrap()
 }
 
 fn status(status: &Value) -> ApiServer {

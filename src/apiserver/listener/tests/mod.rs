@@ -55,7 +55,9 @@ impl Port {
         let pair = authority.server("svc.test");
         let certificate = ServingCertificate::default();
         certificate.install(certified_key(pair.certificate.as_bytes(), pair.key.as_bytes()).unwrap());
-        let tls = Arc::new(server_config(Arc::new(certificate)).unwrap());
+        let tls = Arc::new(
+            server_config(Arc::new(certificate), prometheus_client::metrics::gauge::Gauge::default()).unwrap(),
+        );
         let listener = Listener::bind(&Serving {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: 0,

@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::OnceCell;
 
 use crate::apiserver::resources::encoder::Encoder;
@@ -16,6 +17,7 @@ use crate::apiserver::resources::watch::changes::{self, Change};
 #[derive(Debug, Default)]
 pub(crate) struct Watches {
     steps: Mutex<HashMap<Step, Weak<OnceCell<Vec<Change>>>>>,
+    kept: Gauge,
     /// Those that were ended because their client fell behind.
     pub(super) behind: Counter,
 }
@@ -30,9 +32,9 @@ struct Step {
 }
 
 impl Watches {
-    /// Nothing yet; `behind` counts clients that fall behind.
-    pub(crate) fn new(behind: Counter) -> Self {
-        Self { steps: Mutex::default(), behind }
+    /// Nothing yet; `behind` counts clients that fall behind, `kept` is told how many steps there are.
+    pub(crate) fn new(behind: Counter, kept: Gauge) -> Self {
+        Self { steps: Mutex::default(), kept, behind }
     }
 
     /// The changes between two moments that follow each other.
@@ -56,6 +58,7 @@ impl Watches {
         steps.retain(|_, changes| changes.strong_count() > 0);
         let changes = Arc::default();
         steps.insert(step, Arc::downgrade(&changes));
+        self.kept.set(i64::try_from(steps.len()).unwrap_or(i64::MAX));
         changes
     }
 }

@@ -266,6 +266,16 @@ async fn a_watch_ends_when_its_time_is_over_and_when_the_server_stops() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_reads_late_still_sees_the_end() {
+    let world = world();
+    let server = server(&world);
+    let mut told = Told::by(&server, &format!("{PODS}?watch=true&timeoutSeconds=1")).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(told.events(2).await.len(), 2);
+    assert_eq!(told.event().await, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reader_who_falls_behind_is_told_so_and_holds_nothing() {
     let world = world();
     let server = server(&world);
@@ -305,10 +315,14 @@ async fn watchers_of_the_same_shape_share_what_is_written() {
         accepted,
         include,
     };
-    let watches = Watches::new(prometheus_client::metrics::counter::Counter::default());
+    let kept = prometheus_client::metrics::gauge::Gauge::default();
+    let watches = Watches::new(prometheus_client::metrics::counter::Counter::default(), kept.clone());
     let one = watches.changes::<crate::apiserver::resources::Pods>(&moment, &next, &encoder).await;
     let other = watches.changes::<crate::apiserver::resources::Pods>(&moment, &next, &encoder).await;
     assert!(Arc::ptr_eq(&one, &other) && one.get().unwrap().len() == 2, "{from}");
+    drop((one, other));
+    watches.changes::<crate::apiserver::resources::Nodes>(&moment, &next, &encoder).await;
+    assert_eq!(kept.get(), 1, "nobody is at the step of pods any more");
 }
 
 #[tokio::test(start_paused = true)]

@@ -118,7 +118,9 @@ impl<R: Watched> Watcher<R> {
             }
             let _ = self.sender.send(None).await;
         };
-        let _in_time = tokio::time::timeout_at(deadline, last).await;
+        // What was told before the end may still wait to be taken, and the end is behind it.
+        let taken_by = deadline.max(Instant::now() + SLOWEST_READER);
+        let _in_time = tokio::time::timeout_at(taken_by, last).await;
     }
 
     /// Everything there is, and a bookmark behind it for those who asked.

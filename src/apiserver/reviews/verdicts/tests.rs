@@ -26,7 +26,7 @@ impl Judge {
 }
 
 fn verdicts() -> Verdicts<u32, u32> {
-    Verdicts::new(100, 100, |_, _| 1)
+    Verdicts::new(100, 100, |_, _| 1, Gauge::default())
 }
 
 #[tokio::test(start_paused = true)]
@@ -86,4 +86,13 @@ async fn memory_is_bounded_whatever_is_asked() {
         verdicts.on(key, |_| TTL, || judge.review(Ok(7))).await.unwrap();
     }
     assert!(verdicts.0.kept.weight() <= 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn small_verdicts_are_no_more_than_there_may_be() {
+    let verdicts = Verdicts::new(100, 100_000, |_, _| 1, Gauge::default());
+    for key in 0..1_000 {
+        verdicts.on(key, |_| TTL, || async { Ok(7) }).await.unwrap();
+    }
+    assert!((1..=100).contains(&verdicts.count()), "{}", verdicts.count());
 }

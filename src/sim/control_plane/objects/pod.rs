@@ -21,7 +21,7 @@ pub fn pod(pod: &SimPod, node_name: &str, at: UnixMillis) -> Value {
             "uid": pod.uid(),
             "creationTimestamp": pod.created.to_string(),
             "generateName": format!("{}-{}-", pod.workload, pod.template_hash),
-            "labels": {"app": &*pod.workload, "pod-template-hash": &*pod.template_hash},
+            "labels": labels(pod),
             "managedFields": managed_fields("kubelet", pod.created),
         },
         "spec": {
@@ -33,6 +33,15 @@ pub fn pod(pod: &SimPod, node_name: &str, at: UnixMillis) -> Value {
         },
         "status": status(pod, &inits, &apps, at),
     })
+}
+
+/// Pods that do not last carry what no other pod does, as those of Jobs do.
+fn labels(pod: &SimPod) -> Value {
+    let mut labels = json!({"app": &*pod.workload, "pod-template-hash": &*pod.template_hash});
+    if let Some(labels) = labels.as_object_mut().filter(|_| pod.deleted.is_some()) {
+        labels.insert("controller-uid".to_owned(), json!(pod.uid()));
+    }
+    labels
 }
 
 fn spec(container: &SimContainer) -> Value {

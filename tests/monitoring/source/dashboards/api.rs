@@ -222,9 +222,18 @@ fn kept() -> Vec<Panel> {
         Panel::new(Lines, "Kept for readers and callers", Count, "Earlier states that lists and watches go on from, and verdicts on callers, in one replica.")
             .query("max(kube_vitals_kept_moments{@})", "moments")
             .query("max(kube_vitals_token_verdicts_kept{@})", "verdicts on tokens")
-            .query("max(kube_vitals_access_verdicts_kept{@})", "verdicts on access"),
+            .query("max(kube_vitals_access_verdicts_kept{@})", "verdicts on access")
+            .query("max(kube_vitals_certificate_verdicts_kept{@})", "verdicts on certificates")
+            .query("max(kube_vitals_refused_addresses_kept{@})", "addresses that were refused")
+            .query("max(kube_vitals_tls_sessions_kept{@})", "sessions of TLS")
+            .query("max(kube_vitals_watch_steps_kept{@})", "steps of watches"),
+        Panel::new(Lines, "Here now", Count, "Addresses that have connections, and reviews of tokens and access that are waited for, in one replica.")
+            .query("max(kube_vitals_connection_addresses{@})", "addresses")
+            .query("max(kube_vitals_token_reviews_under_way{@})", "reviews of tokens")
+            .query("max(kube_vitals_access_reviews_under_way{@})", "reviews of access"),
         Panel::new(Lines, "Names and labels", Count, "Texts that objects share, and objects whose last sent sample is remembered, in one replica. They follow the cluster's size.")
             .query("max by (kind) (kube_vitals_cluster_interned{@})", "{{kind}}")
+            .query("max(kube_vitals_cluster_label_sets{@})", "label sets that pods carry")
             .query("max(kube_vitals_store_container_names{@})", "container names")
             .query("max(kube_vitals_export_ledger_entries{@})", "sent to stores"),
     ]

@@ -83,7 +83,8 @@ fn contents() -> Vec<Panel> {
         .query("sum(rate(kube_vitals_old_samples_total{@}[$__rate_interval]))", "old samples")
         .query("sum(rate(kube_vitals_skipped_containers_total{@}[$__rate_interval]))", "unknown containers"),
         Panel::new(Lines, "What is remembered", Count, "Nodes, pods and containers in the memory of one replica.")
-            .query("max by (kind) (kube_vitals_store_records{@})", "{{kind}}"),
+            .query("max by (kind) (kube_vitals_store_records{@})", "{{kind}}")
+            .query("max(kube_vitals_scrape_nodes_changed{@})", "nodes with changed pods"),
         Panel::new(Lines, "Certificates between us and kubelets end in", Seconds, "The one shown to kubelets, without which the token alone is shown; and the authorities by which they are believed.")
             .query("min by (instance) (kube_vitals_kubelet_client_certificate_expiration_timestamp_seconds{@}) - time()", "{{instance}}: shown")
             .query("min by (instance) (kube_vitals_kubelet_authority_certificate_expiration_timestamp_seconds{@}) - time()", "{{instance}}: believed"),
