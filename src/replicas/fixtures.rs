@@ -12,10 +12,10 @@ use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
 
 use super::credentials::Credentials;
+use super::fuzz;
 use super::intake::Intake;
 use super::replica::Memory;
 use crate::clock::{Clock, UnixMillis};
-use crate::cluster::{Cluster, Container, ContainerState, Labels, Node, Phase, Pod};
 use crate::revision::Revisions;
 use crate::store::{Handed, HandedPod, Merge, Store};
 use crate::usage::{Base, Batch, NodeName, PodKey, Reading, Rejected, Row, Run, RunParts, Sample, Scrape, Uid};
@@ -25,29 +25,7 @@ pub(super) const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 
 /// A cluster of one node with two pods of two containers, and a store that knows nothing.
 pub(super) fn memory() -> Memory {
-    let node = Node {
-        name: "node-1".into(),
-        uid: Uid::parse("node-1"),
-        labels: Labels::default(),
-        created: UnixMillis(0),
-        revision: 0,
-        addresses: vec![],
-        kubelet_port: None,
-        ready: true,
-    };
-    let pods = ["a", "b"].map(|name| Pod {
-        key: PodKey::new("shop", name),
-        uid: Uid::parse(name),
-        labels: Labels::default(),
-        created: UnixMillis(0),
-        revision: 0,
-        node: Some("node-1".into()),
-        phase: Phase::Running,
-        containers: ["app", "proxy"]
-            .map(|name| Container { name: name.into(), state: ContainerState::Running(UnixMillis(0)) })
-            .into(),
-    });
-    let cluster = Arc::new(Cluster::with(vec![node], pods.into()));
+    let cluster = Arc::new(fuzz::cluster());
     Memory { cluster, store: Arc::new(Store::new(Revisions::after(0))) }
 }
 

@@ -35,6 +35,8 @@ mod fetch;
 mod fixtures;
 mod follow;
 mod frames;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod hand_over;
 mod intake;
 mod lease;
