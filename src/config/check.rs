@@ -36,6 +36,7 @@ fn read(args: &ServeArgs, variable: &impl Fn(&str) -> Option<String>, faults: &m
     let authentication = args.authentication.read(faults);
     let authorization = args.authorization.read(faults);
     let pod = args.replicas.read(faults);
+    let memory_limit_bytes = args.memory.limit_bytes(faults);
     let shutdown = args.shutdown.read(faults);
     let telemetry = args.telemetry.read(variable, faults);
     let export = args.file.read(variable, faults);
@@ -50,6 +51,7 @@ fn read(args: &ServeArgs, variable: &impl Fn(&str) -> Option<String>, faults: &m
         authentication: authentication?,
         authorization: authorization?,
         pod,
+        memory_limit_bytes,
         shutdown: shutdown?,
         telemetry: telemetry?,
         export: export?,

@@ -27,6 +27,8 @@ pub struct Settings {
     pub authorization: Authorization,
     /// The pod we run in; `None` = unknown, and so are other replicas.
     pub pod: Option<Pod>,
+    /// Memory that this process may use; `None` = what its control group may.
+    pub memory_limit_bytes: Option<u64>,
     /// How the process stops.
     pub shutdown: Shutdown,
     /// Logs and traces.
