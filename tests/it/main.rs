@@ -21,6 +21,7 @@ mod faults;
 mod flags;
 mod look;
 mod manifests;
+mod memory_limit;
 mod metrics;
 mod reasons;
 mod replicas;
