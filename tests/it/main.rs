@@ -30,6 +30,7 @@ mod reviews;
 mod rules;
 mod scripted_api;
 mod secrets;
+mod simulated_faults;
 mod spoofing;
 mod stop;
 mod supply_chain;
