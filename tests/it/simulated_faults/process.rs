@@ -49,7 +49,7 @@ use crate::api_server_away::relay::Relay;
 const TICK: Duration = Duration::from_millis(100);
 /// Real time for each of them: what the system takes to pass bytes on, it takes in real time, and a busy
 /// one would else seem to take minutes.
-const REAL_TICK: Duration = Duration::from_micros(200);
+const REAL_TICK: Duration = Duration::from_micros(500);
 
 /// All of it.
 pub(super) struct Process {
