@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Budget, Level, Pressure, metrics};
 
-/// Rarely, since looking takes some 20 µs of a server that is idle. What is taken on meanwhile is counted.
+/// Rarely, since looking takes some 40 µs of a server that is idle. What is taken on meanwhile is counted.
 const TURN: Duration = Duration::from_secs(1);
 /// Near the limit.
 const TENSE_TURN: Duration = Duration::from_millis(100);
