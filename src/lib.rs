@@ -16,6 +16,7 @@
 //! | [`scrape`] | asking the kubelets, each in its own phase |
 //! | [`store`] | what we remember: latest usage per node, outcomes |
 //! | [`apiserver`] | the aggregated API: TLS, who asks, may they, what they get |
+//! | [`pressure`] | how near we are to the memory that we may use |
 //! | [`replicas`] | the other replicas of this server, and what they know when we begin |
 //! | [`telemetry`] | how we see ourselves: logs, traces, metrics registry |
 //! | [`export`] | passing usage on to other engines |
@@ -35,6 +36,7 @@ pub mod export;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod go_duration;
+pub mod pressure;
 pub mod promtext;
 pub mod readiness;
 pub mod replicas;

@@ -12,6 +12,7 @@ use kube_vitals::shutdown::{self, Signals};
 #[cfg(feature = "demo")]
 use kube_vitals::sim::demo;
 use kube_vitals::telemetry;
+use tikv_jemalloc_ctl::{Access, AsName as _};
 use tikv_jemallocator::Jemalloc;
 use tokio_util::sync::CancellationToken;
 
@@ -53,7 +54,7 @@ async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
     let stop = CancellationToken::new();
     let signals = Signals::listen()?;
     let telemetry = telemetry::start(&settings.telemetry)?;
-    let app = App::build(settings, Clock::system()).await?;
+    let app = App::build(settings, Clock::system()).await?.giving_back(give_back_free_memory);
     let aborted = tokio::spawn(signals.stop_then_abort(stop.clone()));
     let code = tokio::select! {
         ended = app.run(stop) => ended.map(|()| ExitCode::SUCCESS),
@@ -74,6 +75,16 @@ fn refuse_huge_pages() {
 
 #[cfg(not(target_os = "linux"))]
 const fn refuse_huge_pages() {}
+
+/// Freed pages go back to the system after a second, but only while others are asked for: who is hardly
+/// asked for anything would seem to use for long what it has freed. A decay of no time gives back all at once.
+fn give_back_free_memory() {
+    // The only heap there is.
+    let decay_ms = b"arena.0.dirty_decay_ms\0".name();
+    let usual: Result<isize, _> = decay_ms.update(0);
+    // An allocator that cannot be told goes on as it is.
+    let _ = usual.and_then(|usual| decay_ms.write(usual));
+}
 
 /// Says what went wrong, causes included, once, where it ends.
 fn fail(code: u8, error: &(dyn Error + 'static)) -> ExitCode {

@@ -16,6 +16,7 @@ use kube_vitals::apiserver::{Api, ConnectionId, Limits, Metrics, Moments, Peer, 
 use kube_vitals::clock::{Clock, ClockHand, UnixMillis};
 use kube_vitals::cluster::{Cluster, Container, ContainerState, Labels, Node, Phase, Pod};
 use kube_vitals::config::{ApiGroups, Authentication, Authorization};
+use kube_vitals::pressure::Pressure;
 use kube_vitals::readiness::{Heartbeat, Readiness};
 use kube_vitals::revision::Revisions;
 use kube_vitals::store::{Merge, Store};
@@ -180,6 +181,7 @@ fn app(moments: Moments, clock: Clock) -> Router {
         exposition: Arc::new(exposition),
         closing: CancellationToken::new(),
         groups: ApiGroups { own: Some("custom.example.com".to_owned()), metrics: true },
+        pressure: Pressure::default(),
         offer: None,
     };
     let limits = Limits { requests_in_flight: 400, request_timeout: Duration::from_mins(1) };

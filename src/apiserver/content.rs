@@ -4,19 +4,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::gauge::Gauge;
 use tokio_util::sync::CancellationToken;
 
 use crate::apiserver::discovery::Discovery;
 use crate::apiserver::document::Document;
 use crate::apiserver::groups::Groups;
+use crate::apiserver::metrics::Metrics;
 use crate::apiserver::moments::Moments;
 use crate::apiserver::negotiate::JSON;
 use crate::apiserver::openapi::OpenApi;
 use crate::apiserver::resources::Watches;
+use crate::apiserver::status::Status;
 use crate::apiserver::version;
 use crate::clock::Clock;
 use crate::config::ApiGroups;
+use crate::pressure::Pressure;
 use crate::readiness::{Heartbeat, Readiness};
 use crate::replicas::Offer;
 use crate::telemetry::Exposition;
@@ -38,6 +40,8 @@ pub struct Api {
     pub closing: CancellationToken,
     /// What is served.
     pub groups: ApiGroups,
+    /// How near the limit of memory is.
+    pub pressure: Pressure,
     /// What other replicas may take; `None` = they are none of our business.
     pub offer: Option<Offer>,
 }
@@ -53,18 +57,21 @@ pub(crate) struct Content {
     /// Paths of the index, with placeholders.
     pub(crate) index: Document,
     pub(crate) watches: Arc<Watches>,
+    /// Refused for want of memory.
+    shed: Counter,
     warm: AtomicBool,
 }
 
 impl Content {
-    pub(crate) fn new(api: Api, paths: &[String], (watches_behind, watch_steps): (Counter, Gauge)) -> Self {
+    pub(crate) fn new(api: Api, paths: &[String], metrics: &Metrics) -> Self {
         let groups = Groups::new(&api.groups);
         Self {
             discovery: Discovery::new(&groups),
             openapi: OpenApi::new(&groups),
             version: Document::of(&version::document(), JSON),
             index: Document::of(&serde_json::json!({ "paths": paths }), JSON),
-            watches: Arc::new(Watches::new(watches_behind, watch_steps)),
+            watches: Arc::new(Watches::new(metrics.watches_behind.clone(), metrics.watch_steps.clone())),
+            shed: metrics.shed("memory"),
             warm: AtomicBool::new(false),
             groups,
             api,
@@ -74,6 +81,12 @@ impl Content {
     /// What answers about resources are made from.
     pub(crate) const fn moments(&self) -> &Arc<Moments> {
         &self.api.moments
+    }
+
+    /// Refuses what there is no memory for.
+    pub(crate) fn short_of_memory(&self) -> Status {
+        self.shed.inc();
+        Status::too_many_requests()
     }
 
     /// Whether we were ready once, so that what we do not know does not exist. A stop takes

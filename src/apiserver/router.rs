@@ -41,7 +41,7 @@ pub fn router(
     let groups = Groups::new(&api.groups);
     let routes = routes(&groups);
     let paths: Vec<_> = routes.iter().map(|(path, _)| path.clone()).collect();
-    let content = Content::new(api, &paths, (metrics.watches_behind.clone(), metrics.watch_steps.clone()));
+    let content = Content::new(api, &paths, &metrics);
     let chain = Arc::new(Chain::new(authenticator, authorizer, limits, metrics, &groups));
     routes
         .into_iter()

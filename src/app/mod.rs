@@ -12,6 +12,7 @@ mod workers;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
@@ -35,6 +36,7 @@ use crate::cluster::watch::Signs;
 use crate::cluster::{self, Cluster};
 use crate::config::{self, Settings};
 use crate::export::Exporter;
+use crate::pressure::{Budget, Guard, Level};
 use crate::readiness::{Heartbeat, Readiness};
 use crate::revision::Revisions;
 use crate::scrape::Scraper;
@@ -44,6 +46,10 @@ use crate::store::Store;
 const NODES_LOST: &str = "the watch of nodes is lost; the nodes last known are served";
 /// As for nodes.
 const PODS_LOST: &str = "the watch of pods is lost; the pods last known are served";
+
+/// How long moments are kept while memory nears its limit: a third of the shortest resolution that is
+/// usual, so that hardly any has a copy of the samples to itself.
+const KEPT_UNDER_PRESSURE: Duration = Duration::from_secs(5);
 
 /// Everything built, the port bound, nothing running.
 pub struct App {
@@ -66,11 +72,15 @@ pub struct App {
     workers: Workers,
 }
 
-/// What exists, what was measured, and the moments of both, under a name that no other process has.
+/// What exists, what was measured, and the moments of both, under a name that no other process has; and
+/// who sees to it that there is not too much of it.
 struct Memory {
     cluster: Arc<Cluster>,
     store: Arc<Store>,
     moments: Arc<Moments>,
+    guard: Guard,
+    /// Returns free memory to the system, if it can be told to.
+    give_back: fn(),
 }
 
 /// Whose word counts, and where it is read.
@@ -128,11 +138,10 @@ impl App {
         let workers = Workers::start().context("no threads to answer requests")?;
         let readings = |registry: &mut _| readings::register(registry, &memory, &serving, &live, &workers);
         let (rooms, exposition) = Rooms::registered(&settings, &memory, &config, &clock, readings)?;
-        let address = listener.local_addr()?;
+        let (address, heartbeat) = (listener.local_addr()?, Heartbeat::new(clock.clone()));
         let (readiness, closing) = (Readiness::default(), CancellationToken::new());
         let known = (&clock, &readiness, &live);
         let mut replicas = Replicas::of(&settings, address.port(), &client, &memory, known, rooms.replicas);
-        let heartbeat = Heartbeat::new(clock.clone());
         let api = Api {
             moments: Arc::clone(&memory.moments),
             clock: clock.clone(),
@@ -141,6 +150,7 @@ impl App {
             exposition: Arc::new(exposition),
             closing: closing.clone(),
             groups: settings.api_groups.clone(),
+            pressure: memory.guard.pressure(),
             offer: replicas.offer.take(),
         };
         let introductions = replicas.introductions.take();
@@ -166,6 +176,14 @@ impl App {
         })
     }
 
+    /// Lets `give_back` be called while memory is short: it returns to the system what the allocator of
+    /// this program has free.
+    #[must_use]
+    pub fn giving_back(mut self, give_back: fn()) -> Self {
+        self.memory.give_back = give_back;
+        self
+    }
+
     /// The address bound.
     pub const fn address(&self) -> SocketAddr {
         self.address
@@ -176,10 +194,8 @@ impl App {
     /// # Errors
     /// When a task ends that should not.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
-        let (closing, ending) = (self.closing, CancellationToken::new());
-        let workers = self.workers;
-        let mut background = Tasks::default();
-        let mut serving = Tasks::default();
+        let (closing, ending, workers) = (self.closing, CancellationToken::new(), self.workers);
+        let (mut background, mut serving) = (Tasks::default(), Tasks::default());
         let latch = |name, waiting_for| self.readiness.latch(name, waiting_for);
         let signs = |(check, waiting_for), lost, resource| Signs {
             latch: latch(check, waiting_for),
@@ -200,6 +216,8 @@ impl App {
         if let Some(replica) = replica {
             background.spawn("replica", replica.run(filled, stop.clone(), ending.clone()));
         }
+        let relief = relief(&self.memory.moments, self.memory.give_back);
+        background.spawn("memory", self.memory.guard.run(relief, ending.clone()));
         background.spawn("kept moments", self.memory.moments.run(ending.clone()));
         if let Some(exporter) = self.exporter {
             // Writing and compressing batches would hold up scrapes.
@@ -239,7 +257,8 @@ impl Memory {
         let tag = Tag::from_random(Uuid::new_v4().as_u64_pair().1);
         let (resolution, max_sample_age) = (settings.scraping.resolution, settings.max_sample_age);
         let moments = Moments::new(world, clock.clone(), (revisions, tag), resolution, max_sample_age);
-        Self { cluster, store, moments: Arc::new(moments) }
+        let guard = Guard::new(Budget::of_process(settings.memory_limit_bytes));
+        Self { cluster, store, moments: Arc::new(moments), guard, give_back: || {} }
     }
 }
 
@@ -320,8 +339,18 @@ impl Door {
         })
     }
 
-    async fn serve(self, drain: std::time::Duration, stop: CancellationToken) {
+    async fn serve(self, drain: Duration, stop: CancellationToken) {
         self.listener.serve(self.tls, self.router, self.trusted, self.metrics, drain, stop).await;
+    }
+}
+
+/// Gives up what is kept for clients to go on from. Where memory is short for long, a client still has
+/// the time to go from its list to its watch.
+fn relief(moments: &Arc<Moments>, give_back: fn()) -> impl Fn(Level) + use<> {
+    let moments = Arc::clone(moments);
+    move |level| {
+        moments.keep_only(if level == Level::Critical { Duration::ZERO } else { KEPT_UNDER_PRESSURE });
+        give_back();
     }
 }
 

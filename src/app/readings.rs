@@ -12,8 +12,8 @@ use crate::app::workers::Workers;
 use crate::store;
 use crate::telemetry::{Registry, runtime};
 
-/// Registers the state of `memory`, of the certificates that the door depends on, of the runtime that
-/// this is called on, which watches and scrapes, and of the one that answers.
+/// Registers the state of `memory` and how much of it is used, of the certificates that the door depends
+/// on, of the runtime that this is called on, which watches and scrapes, and of the one that answers.
 pub(super) fn register(
     registry: &mut Registry,
     memory: &Memory,
@@ -21,6 +21,7 @@ pub(super) fn register(
     trust: &LiveTrust,
     workers: &Workers,
 ) {
+    memory.guard.register_metrics(registry);
     register_coverage(registry, Arc::clone(&memory.moments));
     store::register_metrics(registry, Arc::clone(&memory.store));
     register_expirations(registry, serving, trust);

@@ -39,6 +39,7 @@ fn read(args: &ServeArgs, variable: &impl Fn(&str) -> Option<String>, faults: &m
     let pod = args.replicas.read(faults);
     let has_certificate = given(args.serving.tls_cert_file.as_deref()).is_some();
     let scrape_sharing = args.replicas.shares(pod.as_ref(), has_certificate, faults);
+    let memory_limit_bytes = args.memory.limit_bytes(faults);
     let shutdown = args.shutdown.read(faults);
     let telemetry = args.telemetry.read(variable, faults);
     let export = args.file.read(variable, faults);
@@ -54,6 +55,7 @@ fn read(args: &ServeArgs, variable: &impl Fn(&str) -> Option<String>, faults: &m
         authorization: authorization?,
         pod,
         scrape_sharing,
+        memory_limit_bytes,
         shutdown: shutdown?,
         telemetry: telemetry?,
         export: export?,

@@ -29,6 +29,8 @@ pub struct Settings {
     pub pod: Option<Pod>,
     /// Whether the nodes are divided among replicas.
     pub scrape_sharing: bool,
+    /// Memory that this process may use; `None` = what its control group may.
+    pub memory_limit_bytes: Option<u64>,
     /// How the process stops.
     pub shutdown: Shutdown,
     /// Logs and traces.

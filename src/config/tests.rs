@@ -133,6 +133,8 @@ fn each_wrong_value_names_its_flag() {
         "--authorization-always-allow-paths=/apis/custom.example.com/*",
         "--authorization-webhook-cache-authorized-ttl=",
         "--authorization-webhook-cache-unauthorized-ttl=1y",
+        "--memory-limit=15Mi",
+        "--memory-limit=half",
         "--shutdown-delay-duration=forever",
         "--shutdown-drain-timeout=s",
         "--log-filter=info,=debug=",
@@ -142,6 +144,14 @@ fn each_wrong_value_names_its_flag() {
         let flag = wrong.split('=').next().unwrap();
         assert_eq!(faulty(&[wrong]), [flag], "{wrong}");
     }
+}
+
+#[test]
+fn memory_is_limited_by_the_flag_or_not_by_us() {
+    let limit = |flags: &[&str]| settings(flags).map(|settings| settings.memory_limit_bytes);
+    assert_eq!(limit(&["--memory-limit=100Mi"]), Ok(Some(100 << 20)));
+    assert_eq!(limit(&["--memory-limit=16777216"]), Ok(Some(16 << 20)));
+    assert_eq!((limit(&[]), limit(&["--memory-limit="])), (Ok(None), Ok(None)));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::message::{Bounds, NodeSamples};
 use crate::clock::UnixMillis;
 use crate::cluster::{Cluster, Container, ContainerState, Labels, Node, Phase, Pod, View};
 use crate::store::Handed;
-use crate::usage::{Base, PodKey, Uid};
+use crate::usage::{Base, PodKey, Run, Uid};
 
 const BOUNDS: Bounds = Bounds {
     now: UnixMillis(1_800_000_000_000),
@@ -98,7 +98,7 @@ fn check(handed: &Handed, view: &View) {
             runs.push(run);
         }
     }
-    for parts in runs.into_iter().map(|run| run.parts()) {
+    for parts in runs.into_iter().map(Run::parts) {
         assert!((BOUNDS.oldest..=BOUNDS.newest).contains(&parts.last.time));
         if let Base::Point { time, cpu_ns } = parts.base {
             assert!(time <= parts.last.time && cpu_ns <= parts.last.cpu_ns);

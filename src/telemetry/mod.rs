@@ -33,4 +33,5 @@ pub mod traces;
 pub use causes::causes;
 pub use error::Error;
 pub use logs::start;
+pub(crate) use process::resident_bytes;
 pub use registry::{Exposition, Registry};

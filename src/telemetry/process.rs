@@ -17,6 +17,11 @@ const TICKS_PER_SECOND: f64 = 100.0;
 #[derive(Debug)]
 pub(super) struct Process;
 
+/// What of this process is in memory; `None` where the system does not tell.
+pub(crate) fn resident_bytes() -> Option<u64> {
+    resident_bytes_in(&fs::read_to_string("/proc/self/status").ok()?)
+}
+
 impl Collector for Process {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let stat = fs::read_to_string("/proc/self/stat").ok().and_then(|text| Stat::read(&text));
@@ -30,8 +35,8 @@ impl Collector for Process {
             let help = "Start of the process, since the Unix epoch";
             gauge(&mut encoder, "process_start_time_seconds", help, boot + stat.started_after_boot_seconds)?;
         }
-        if let Some(bytes) = fs::read_to_string("/proc/self/status").ok().and_then(|text| resident_bytes(&text)) {
-            gauge(&mut encoder, "process_resident_memory_bytes", "Resident memory", bytes)?;
+        if let Some(bytes) = resident_bytes() {
+            gauge(&mut encoder, "process_resident_memory_bytes", "Resident memory", memory(bytes))?;
         }
         if let Ok(open) = fs::read_dir("/proc/self/fd") {
             gauge(&mut encoder, "process_open_fds", "Open file descriptors", small(open.count()))?;
@@ -87,9 +92,14 @@ fn boot_seconds(proc_stat: &str) -> Option<f64> {
     proc_stat.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()
 }
 
-fn resident_bytes(status: &str) -> Option<f64> {
+fn resident_bytes_in(status: &str) -> Option<u64> {
     let kibibytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.trim().strip_suffix("kB")?;
-    kibibytes.trim().parse::<f64>().ok().map(|kibibytes| kibibytes * 1024.0)
+    kibibytes.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "memory is far below 2^53 bytes")]
+const fn memory(bytes: u64) -> f64 {
+    bytes as f64
 }
 
 fn small(count: usize) -> f64 {
@@ -118,8 +128,8 @@ mod tests {
 
     #[test]
     fn memory_and_boot_time_are_found_among_other_lines() {
-        assert_eq!(resident_bytes("VmPeak:\t 9 kB\nVmRSS:\t    2048 kB\n"), Some(2_097_152.0));
+        assert_eq!(resident_bytes_in("VmPeak:\t 9 kB\nVmRSS:\t    2048 kB\n"), Some(2_097_152));
         assert_eq!(boot_seconds("cpu 1 2\nbtime 1700000000\n"), Some(1_700_000_000.0));
-        assert_eq!(resident_bytes("VmRSS: many kB"), None);
+        assert_eq!(resident_bytes_in("VmRSS: many kB"), None);
     }
 }

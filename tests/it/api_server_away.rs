@@ -1,7 +1,7 @@
 //! The API server goes away and comes back, with the program as a process of its own: what was last
 //! known is kept and measured on, and what was missed is caught up with.
 
-mod relay;
+pub(crate) mod relay;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -7,20 +7,21 @@ use crate::repository::files;
 const GROUND: [&str; 7] = ["clock", "config", "go_duration", "readiness", "revision", "shutdown", "telemetry"];
 
 /// Which room may use which, besides the ground floor, and why.
-const ARROWS: [(&str, &[&str], &str); 17] = [
+const ARROWS: [(&str, &[&str], &str); 18] = [
     ("main", &["app", "sim"], "starts one of the two"),
     ("lib", &[], "is the plan"),
     (
         "app",
-        &["apiserver", "cluster", "export", "promtext", "replicas", "scrape", "store", "usage"],
+        &["apiserver", "cluster", "export", "pressure", "promtext", "replicas", "scrape", "store", "usage"],
         "joins the rooms, and is the only one to",
     ),
-    ("apiserver", &["cluster", "export", "replicas", "store", "usage"], "answers from what is watched and stored"),
+    ("apiserver", &["cluster", "export", "pressure", "replicas", "store", "usage"], "answers from what is stored"),
     ("scrape", &["cluster", "promtext", "store", "usage"], "asks the nodes that exist, stores what they said"),
     ("export", &["cluster", "promtext", "store", "usage"], "passes on what is stored of what exists"),
     ("replicas", &["cluster", "store", "usage"], "tells and takes what is stored of what exists"),
     ("store", &["usage"], "keeps readings"),
     ("cluster", &["usage"], "names what exists as readings do"),
+    ("pressure", &[], "measures, and knows nobody"),
     ("promtext", &["usage"], "turns text into readings"),
     ("usage", &[], "is arithmetic"),
     ("sim", &["promtext", "usage"], "speaks as kubelets do"),

@@ -7,7 +7,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kube_vitals::clock::{Clock, UnixMillis};
@@ -88,7 +89,8 @@ async fn run(folder: &Path, log: &Path) -> Result<(), String> {
     let mut arguments = simulation.serve_arguments();
     arguments.extend(["--metric-resolution", RESOLUTION].map(str::to_owned));
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let server = block_in_place(|| Server::start(free_port()?, &arguments, &[], log))?;
+    let program = without_disk(folder)?;
+    let server = block_in_place(|| Server::start_build(&program, free_port()?, &arguments, &[], log))?;
     let client = eventually(RECOVERY, async || simulation.server_client(server.port).await).await?;
     let judge = Judge::new(simulation.world.clone(), MAX_SAMPLE_AGE);
     let mut watcher = Observer { simulation: &simulation, client, judge, lying: true };
@@ -109,6 +111,20 @@ async fn run(folder: &Path, log: &Path) -> Result<(), String> {
     let after = Leftovers::of(&watcher.client).await?;
     println!("before: {before:?}\nafter: {after:?}\n{} numbers judged", watcher.judge.values);
     after.judge(&before)
+}
+
+/// The program as one that has nothing: no environment, a working directory that is gone, and no byte of
+/// a file that it may write; what it logs goes through a pipe.
+fn without_disk(folder: &Path) -> Result<PathBuf, String> {
+    let (path, gone) = (folder.join("without-disk"), folder.join("gone"));
+    let (gone, program) = (gone.display(), env!("CARGO_BIN_EXE_kube-vitals"));
+    let script = format!(
+        "#!/bin/bash\nset -e\nexec 2> >(exec cat >&2)\nmkdir '{gone}'\ncd '{gone}'\nrmdir '{gone}'\nulimit -f 0\n\
+         exec env -i '{program}' \"$@\"\n"
+    );
+    fs::write(&path, script).map_err(|error| error.to_string())?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).map_err(|error| error.to_string())?;
+    Ok(path)
 }
 
 /// All at once, while a thousand pods are deleted.

@@ -114,6 +114,12 @@ impl Moments {
         self.kept.lock().len()
     }
 
+    /// Forgets what is older than `age`, but for the last step: memory is needed for something else.
+    /// Whoever wants to go on from it is told that it is gone, as if it had grown old.
+    pub fn keep_only(&self, age: Duration) {
+        self.forget_older(&mut self.kept.lock(), age, LAST_STEP);
+    }
+
     /// The kept moment of this very revision.
     pub(crate) fn at(&self, revision: u64) -> Option<Arc<Moment>> {
         let kept = self.kept.lock();
@@ -144,9 +150,13 @@ impl Moments {
 
     /// Forgets what is too old, but for the newest `spared`.
     fn forget_old(&self, kept: &mut VecDeque<Arc<Moment>>, spared: usize) {
+        self.forget_older(kept, KEPT_FOR, spared);
+    }
+
+    fn forget_older(&self, kept: &mut VecDeque<Arc<Moment>>, age: Duration, spared: usize) {
         let now = self.clock.now();
         // A moment of the future was before the clock was set back, and is as old.
-        let is_old = |moment: &Arc<Moment>| now.distance(moment.now) > KEPT_FOR;
+        let is_old = |moment: &Arc<Moment>| now.distance(moment.now) > age;
         while kept.len() > KEPT_AT_MOST || (kept.len() > spared && kept.front().is_some_and(is_old)) {
             kept.pop_front();
         }

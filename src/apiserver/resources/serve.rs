@@ -1,5 +1,6 @@
 //! Handlers: a list, a watch, or one object, of any resource.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -16,10 +17,14 @@ use crate::apiserver::resources::join::Moment;
 use crate::apiserver::resources::list::{ListMeta, TextList};
 use crate::apiserver::resources::protobuf_list::ProtobufList;
 use crate::apiserver::resources::resource::Resource;
-use crate::apiserver::resources::stream::Stream;
+use crate::apiserver::resources::stream::{Stream, Turns};
 use crate::apiserver::resources::walk::{Range, Walk};
 use crate::apiserver::status::Status;
 use crate::usage::PodKey;
+
+/// What is answered also while memory is short: a page of kubectl's, and more pods than autoscalers ask
+/// for at once. Written, it is some 250 KiB.
+const SHORT_LIST: NonZeroUsize = NonZeroUsize::new(500).unwrap();
 
 /// `…/RESOURCE` and `…/namespaces/NAMESPACE/RESOURCE`: a list or a watch.
 pub(crate) async fn collection<R: Resource>(
@@ -29,6 +34,7 @@ pub(crate) async fn collection<R: Resource>(
     let call = Call::of(&content, &request, &R::TYPE)?;
     match call.verb {
         "list" => list::<R>(call).await,
+        "watch" if !content.api.pressure.take_on() => Err(content.short_of_memory()),
         "watch" => R::watch(&call),
         _ => Err(Status::path_not_found()),
     }
@@ -75,13 +81,27 @@ async fn list<R: Resource>(call: Call<'_>) -> Result<Response, Status> {
     };
     let next = next.map(|after| ContinueToken { revision: Some(moment.revision), after }.text(tag));
     let meta = ListMeta { resource_version: moment.resource_version(), r#continue: next.unwrap_or_default() };
-    let (walk, accepted) = (Walk::new(range), encoder.accepted);
-    let (content_type, pretty) = (accepted.content_type(), accepted.pretty);
-    Ok(if accepted.encoding == Encoding::Protobuf {
-        Stream::new(ProtobufList::<R>::new(encoder, walk, meta)).answer(content_type, false, call.in_flight).await
+    let (walk, accepted) = (Walk::new(range.clone()), encoder.accepted);
+    let pretty = accepted.pretty && accepted.encoding != Encoding::Protobuf;
+    if accepted.encoding == Encoding::Protobuf {
+        send::<R>(ProtobufList::<R>::new(encoder, walk, meta), call, range, (accepted.content_type(), pretty)).await
     } else {
-        Stream::new(TextList::<R>::new(encoder, walk, meta)).answer(content_type, pretty, call.in_flight).await
-    })
+        send::<R>(TextList::<R>::new(encoder, walk, meta), call, range, (accepted.content_type(), pretty)).await
+    }
+}
+
+/// Sends `written`, which is about the objects of `range`, unless it is long and there is no memory for it.
+async fn send<R: Resource>(
+    written: impl Turns,
+    call: Call<'_>,
+    mut range: Range,
+    (content_type, pretty): (&'static str, bool),
+) -> Result<Response, Status> {
+    let stream = Stream::begin(written).await;
+    if stream.is_longer() && !call.content.api.pressure.take_on() && range.limit_to::<R>(SHORT_LIST).await.is_some() {
+        return Err(call.content.short_of_memory());
+    }
+    Ok(stream.answer(content_type, pretty, call.in_flight).await)
 }
 
 /// The moment that an answer is made from, as `take` finds it.

@@ -44,18 +44,29 @@ pub(crate) trait Turns: Send + 'static {
 /// A document on its way out.
 pub(crate) struct Stream<T> {
     turns: T,
+    /// The first chunk.
+    first: Bytes,
     has_more: bool,
+    span: Span,
 }
 
 impl<T: Turns> Stream<T> {
-    pub(crate) fn new(turns: T) -> Self {
-        Self { turns, has_more: true }
+    /// Makes the first chunk.
+    pub(crate) async fn begin(turns: T) -> Self {
+        let span = tracing::info_span!("encode");
+        let mut stream = Self { turns, first: Bytes::new(), has_more: true, span: span.clone() };
+        stream.first = stream.chunk().instrument(span).await;
+        stream
+    }
+
+    /// Whether there is more than the first chunk.
+    pub(crate) const fn is_longer(&self) -> bool {
+        self.has_more
     }
 
     /// The answer; `in_flight` is held until the last byte is made.
     pub(crate) async fn answer(mut self, content_type: &'static str, pretty: bool, in_flight: InFlight) -> Response {
-        let span = tracing::info_span!("encode");
-        let mut first = self.chunk().instrument(span.clone()).await;
+        let mut first = std::mem::take(&mut self.first);
         if pretty {
             let mut document = first.to_vec();
             while self.has_more && document.len() <= PRETTY_LIMIT_BYTES {
@@ -63,7 +74,7 @@ impl<T: Turns> Stream<T> {
             }
             first = if self.has_more { document.into() } else { indent(&document).into() };
         }
-        let body = if self.has_more { self.stream(first, in_flight, span) } else { Body::from(first) };
+        let body = if self.has_more { self.stream(first, in_flight) } else { Body::from(first) };
         ([(header::CONTENT_TYPE, content_type)], body).into_response()
     }
 
@@ -79,7 +90,8 @@ impl<T: Turns> Stream<T> {
         std::mem::replace(written, next).freeze()
     }
 
-    fn stream(mut self, first: Bytes, in_flight: InFlight, span: Span) -> Body {
+    fn stream(mut self, first: Bytes, in_flight: InFlight) -> Body {
+        let span = self.span.clone();
         let (sender, chunks) = mpsc::channel(1);
         let write = async move {
             let all = async {

@@ -11,6 +11,7 @@ use super::tests::world;
 use crate::apiserver::resources::published::Published;
 use crate::apiserver::resources::world::{World, node, pod, reading, running};
 use crate::cluster::{Labels, Pod};
+use crate::pressure::Level;
 use crate::usage::PodKey;
 
 const OWN: &str = "/apis/custom.example.com/v1";
@@ -36,6 +37,36 @@ fn shops(pods: u32) -> World {
         world.scrape("node-a", time, Some(reading(time, 2_000, 640)), &rows);
     }
     world
+}
+
+#[tokio::test]
+async fn while_memory_is_short_long_lists_and_watches_wait_and_all_else_is_answered() {
+    let server = Server::over(&shops(501));
+    let long = ["", "?limit=501", "?limit=501&resourceVersion=0"].map(|query| format!("{METRICS}/pods{query}"));
+    let watches = ["?watch=true", "?watch=1&allowWatchBookmarks=true"].map(|query| format!("{METRICS}/pods{query}"));
+    let rest = [
+        format!("{METRICS}/pods?limit=500"),
+        format!("{METRICS}/pods?fieldSelector=metadata.name%3Dp001"),
+        format!("{METRICS}/namespaces/zoo/pods"),
+        format!("{METRICS}/namespaces/shop/pods/p001"),
+        format!("{METRICS}/nodes"),
+        "/apis".to_owned(),
+        "/livez".to_owned(),
+        "/metrics".to_owned(),
+    ];
+    for (level, refused) in [(Level::High, 200), (Level::Critical, 429), (Level::Normal, 200)] {
+        server.pressure.set(level, if refused == 429 { 0 } else { u64::MAX });
+        for uri in long.iter().chain(&watches) {
+            let answer = server.send(Request::get(uri)).await;
+            assert_eq!(answer.status().as_u16(), refused, "{uri} at {level:?}");
+            assert_eq!(answer.headers().contains_key("retry-after"), refused == 429, "{uri}");
+        }
+        for uri in &rest {
+            assert_eq!(server.get(uri).await.0, 200, "{uri} at {level:?}");
+        }
+    }
+    let told = server.exposition.answer(None).1;
+    assert!(told.contains("requests_shed_total{limit=\"memory\"} 5\n"), "{told}");
 }
 
 async fn accepting(server: &Server, uri: &str, accept: &str) -> (String, Vec<u8>) {

@@ -20,6 +20,7 @@ use crate::apiserver::resources::world::{World, at};
 use crate::apiserver::{Api, ConnectionId, Limits, Metrics, Moments, Peer, RequestInfo, router};
 use crate::clock::{Clock, ClockHand};
 use crate::config::ApiGroups;
+use crate::pressure::Pressure;
 use crate::readiness::{Heartbeat, Readiness};
 use crate::telemetry::Exposition;
 
@@ -82,6 +83,7 @@ pub(crate) struct Server {
     pub(crate) exposition: Arc<Exposition>,
     pub(crate) moments: Arc<Moments>,
     pub(crate) closing: CancellationToken,
+    pub(crate) pressure: Pressure,
 }
 
 impl Server {
@@ -107,7 +109,7 @@ impl Server {
         let exposition = Arc::new(Exposition::new(|registry| metrics = Some(Metrics::register(registry))));
         let readiness = Readiness::default();
         let moments = Arc::new(world.moments(clock.clone()));
-        let closing = CancellationToken::new();
+        let (closing, pressure) = (CancellationToken::new(), Pressure::default());
         let api = Api {
             moments: Arc::clone(&moments),
             readiness: readiness.clone(),
@@ -116,11 +118,12 @@ impl Server {
             exposition: Arc::clone(&exposition),
             closing: closing.clone(),
             groups,
+            pressure: pressure.clone(),
             offer: None,
         };
         let limits = Limits { requests_in_flight, request_timeout: Duration::from_mins(1) };
         let router = router(api, Arc::new(Named), Arc::new(NotMallory), limits, metrics.unwrap());
-        Self { router, hand, readiness, exposition, moments, closing }
+        Self { router, hand, readiness, exposition, moments, closing, pressure }
     }
 
     /// For a listener in front of it.

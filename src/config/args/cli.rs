@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    AuthenticationArgs, AuthorizationArgs, ClusterArgs, FileArgs, KubeletArgs, ReplicaArgs, ServingArgs, ShutdownArgs,
-    TelemetryArgs,
+    AuthenticationArgs, AuthorizationArgs, ClusterArgs, FileArgs, KubeletArgs, MemoryArgs, ReplicaArgs, ServingArgs,
+    ShutdownArgs, TelemetryArgs,
 };
 
 const EXAMPLES: &str = "\
@@ -90,6 +90,9 @@ pub struct ServeArgs {
     /// This replica among others.
     #[command(flatten)]
     pub replicas: ReplicaArgs,
+    /// How much memory there is.
+    #[command(flatten)]
+    pub memory: MemoryArgs,
     /// How the process stops.
     #[command(flatten)]
     pub shutdown: ShutdownArgs,

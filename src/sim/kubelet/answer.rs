@@ -106,10 +106,11 @@ impl Kubelets {
         }
     }
 
-    /// Whether the kubelet of a node listens at the address that was dialled.
+    /// Whether the kubelet of a node listens at the address that was dialled, and is no other by now.
     pub(super) fn is_reached(&self, node: &SimNode) -> bool {
         let has_moved = self.fault(node.index) == Some(Fault::Moved);
-        has_moved == node.is_at_second_address()
+        let there = self.world.node_at(node.address, self.now());
+        has_moved == node.is_at_second_address() && there.is_some_and(|there| there.uid() == node.uid())
     }
 
     /// How many times the node was asked for readings, this time included.

@@ -9,16 +9,16 @@ use tokio::task::JoinSet;
 
 /// Passes bytes on, seeing none of them: TLS goes through.
 #[derive(Debug)]
-pub(super) struct Relay {
+pub(crate) struct Relay {
     /// Where to dial.
-    pub(super) address: SocketAddr,
+    pub(crate) address: SocketAddr,
     target: SocketAddr,
     running: JoinSet<()>,
 }
 
 impl Relay {
     /// A way to `target`.
-    pub(super) async fn to(target: SocketAddr) -> io::Result<Self> {
+    pub(crate) async fn to(target: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let mut running = JoinSet::new();
         let address = listener.local_addr()?;
@@ -27,12 +27,12 @@ impl Relay {
     }
 
     /// Breaks all connections; new ones are refused.
-    pub(super) async fn cut(&mut self) {
+    pub(crate) async fn cut(&mut self) {
         self.running.shutdown().await;
     }
 
     /// Makes it passable again.
-    pub(super) async fn mend(&mut self) -> io::Result<()> {
+    pub(crate) async fn mend(&mut self) -> io::Result<()> {
         let listener = TcpListener::bind(self.address).await?;
         self.running.spawn(pass_on(listener, self.target));
         Ok(())

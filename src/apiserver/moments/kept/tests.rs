@@ -79,6 +79,23 @@ fn a_moment_is_found_by_its_revision_until_it_is_old() {
 }
 
 #[test]
+fn under_pressure_only_the_youngest_moments_stay_and_the_last_step_in_any_case() {
+    let (clock, hand) = Clock::manual(at(0.0));
+    let moments = world().moments(clock);
+    let revisions: Vec<_> = (0..10)
+        .map(|_| {
+            hand.advance(seconds(1));
+            moments.current().revision
+        })
+        .collect();
+    moments.keep_only(seconds(5));
+    assert_eq!((moments.kept_count(), moments.at(revisions[3]).is_none()), (6, true));
+    moments.keep_only(Duration::ZERO);
+    assert_eq!(moments.kept_count(), LAST_STEP);
+    assert!(moments.at(revisions[9]).is_some() && moments.not_after(revisions[7]).is_none());
+}
+
+#[test]
 fn every_change_in_a_moment_has_an_earlier_version_than_the_moment() {
     let (clock, hand) = Clock::manual(at(0.0));
     let world = world();

@@ -44,7 +44,7 @@ fn in_flight(time: Duration) -> InFlight {
 }
 
 async fn answer(rows: u64, pretty: bool) -> Response {
-    Stream::new(Numbers::new(rows)).answer("application/json", pretty, in_flight(Duration::from_mins(1))).await
+    Stream::begin(Numbers::new(rows)).await.answer("application/json", pretty, in_flight(Duration::from_mins(1))).await
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn a_long_list_comes_in_chunks_and_whole() {
 
 #[tokio::test(start_paused = true)]
 async fn a_list_that_is_not_read_in_time_is_cut_off_not_ended() {
-    let list = Stream::new(Numbers::new(1000));
+    let list = Stream::begin(Numbers::new(1000)).await;
     let mut body = list.answer("application/json", false, in_flight(Duration::from_secs(5))).await.into_body();
     tokio::time::sleep(Duration::from_secs(6)).await;
     let mut went_well = None;

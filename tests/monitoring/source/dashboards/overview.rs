@@ -128,6 +128,25 @@ fn process() -> Vec<Panel> {
         .query("max by (instance) (process_open_fds{@} / process_max_fds{@})", "{{instance}}")
         .bad_above(0.8, 0.95)
         .width(8),
+        Panel::new(
+            Lines,
+            "Memory, of the limit",
+            Share,
+            "What counts against the container's limit, or --memory-limit; nothing where there is none. From 70% on \
+             less is kept, from 80% on long lists and new watches are refused.",
+        )
+        .query(
+            "max by (instance) (kube_vitals_memory_used_bytes{@} / kube_vitals_memory_limit_bytes{@})",
+            "{{instance}}",
+        )
+        .bad_above(0.7, 0.8),
+        Panel::new(
+            Lines,
+            "Memory pressure",
+            Count,
+            "What is given up for want of memory: 1 what is kept for clients to go on from, 2 long lists and watches.",
+        )
+        .query("max by (instance) (kube_vitals_memory_pressure{@})", "{{instance}}"),
         Panel::new(Lines, "Up since", Seconds, "How long each process has run; a fall is a restart.")
             .query("time() - max by (instance) (process_start_time_seconds{@})", "{{instance}}"),
         Panel::new(Lines, "Versions", Count, "Processes by version.")
