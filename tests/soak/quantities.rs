@@ -112,9 +112,14 @@ pub(crate) const ALL: &[Quantity] = &[
     gauge("nodes", "kube_vitals_cluster_objects{resource=\"nodes\"}", 4.0, By(|truth| Exactly(truth.nodes))),
     gauge("pods", "kube_vitals_cluster_objects{resource=\"pods\"}", 30.0, By(|truth| Exactly(truth.pods))),
     gauge("label sets", "kube_vitals_cluster_label_sets", 30.0, By(|truth| Exactly(truth.label_sets))),
-    pool("shared texts", "kube_vitals_cluster_interned{kind=\"texts\"}"),
-    pool("shared label sets", "kube_vitals_cluster_interned{kind=\"label_sets\"}"),
-    pool("container names", "kube_vitals_store_container_names"),
+    // A label set that waits for the next sweep still uses its texts.
+    pool("shared texts", "kube_vitals_cluster_interned{kind=\"texts\"}", |truth| {
+        AtMost(swept(truth.most_in_use + swept(truth.most_in_use)))
+    }),
+    pool("shared label sets", "kube_vitals_cluster_interned{kind=\"label_sets\"}", |truth| {
+        AtMost(swept(truth.most_in_use))
+    }),
+    pool("container names", "kube_vitals_store_container_names", |_| AtMost(SMALLEST_SWEEP)),
     gauge("nodes to scrape", "kube_vitals_nodes", 4.0, By(|truth| Exactly(truth.nodes))),
     gauge("nodes with changed pods", "kube_vitals_scrape_nodes_changed", 30.0, By(|truth| AtMost(truth.nodes))),
     gauge("records of nodes", "kube_vitals_store_records{kind=\"nodes\"}", 4.0, By(|truth| Exactly(truth.nodes))),
@@ -156,11 +161,13 @@ const fn gauge(name: &'static str, line: &'static str, slack: f64, rest: Explana
 }
 
 /// Copies that are swept where they are twice as many as are in use.
-const fn pool(name: &'static str, line: &'static str) -> Quantity {
-    Quantity {
-        slack: Slack::Fills,
-        ..gauge(name, line, 0.0, By(|truth| AtMost(SMALLEST_SWEEP.max(2.0 * truth.most_texts))))
-    }
+const fn pool(name: &'static str, line: &'static str, rest: fn(&Truth) -> Rest) -> Quantity {
+    Quantity { slack: Slack::Fills, ..gauge(name, line, 0.0, By(rest)) }
+}
+
+/// The most that a pool holds of which so many were in use at its last sweep.
+fn swept(in_use: f64) -> f64 {
+    SMALLEST_SWEEP.max(2.0 * in_use)
 }
 
 /// A memory that is filled up to `most`.
