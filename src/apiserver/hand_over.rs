@@ -9,7 +9,7 @@ use http::header;
 
 use crate::apiserver::content::Content;
 use crate::apiserver::status::Status;
-use crate::replicas::{MEDIA_TYPE, Refusal};
+use crate::replicas::{Given, MEDIA_TYPE, Refusal};
 
 pub(crate) use crate::replicas::PATH;
 
@@ -17,15 +17,15 @@ pub(crate) use crate::replicas::PATH;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OtherReplica;
 
-/// All samples of this moment.
+/// All samples of this moment, or all scrapes from now on.
 pub(crate) async fn hand_over(State(content): State<Arc<Content>>, request: Request) -> Result<Response, Status> {
     let offer = content.api.offer.as_ref().filter(|_| request.extensions().get::<OtherReplica>().is_some());
     let offer = offer.ok_or_else(Status::path_not_found)?;
     let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
-    let samples = offer.samples(accept).map_err(|refusal| match refusal {
+    let Given { media_type, samples } = offer.samples(accept).map_err(|refusal| match refusal {
         Refusal::OtherVersion => Status::not_acceptable(MEDIA_TYPE),
         Refusal::NotReady => Status::unavailable(refusal.to_string()),
         Refusal::Busy => Status::too_many_requests(),
     })?;
-    Ok(([(header::CONTENT_TYPE, MEDIA_TYPE)], Body::from_stream(samples)).into_response())
+    Ok(([(header::CONTENT_TYPE, media_type)], Body::from_stream(samples)).into_response())
 }

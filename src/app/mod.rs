@@ -194,8 +194,8 @@ impl App {
             cluster::watch::run(self.memory.cluster, self.client, self.node_selector, nodes, pods, ending.clone());
         background.spawn("watch of nodes and pods", watch);
         background.spawn("watch of authentication settings", self.trust.follow(trust, ending.clone()));
-        let Replicas { replica, filled, .. } = self.replicas;
-        let scraper = self.scraper.run(self.heartbeat, first_round, filled.clone(), ending.clone());
+        let Replicas { replica, filled, share, .. } = self.replicas;
+        let scraper = self.scraper.run(self.heartbeat, first_round, filled.clone(), share, ending.clone());
         background.spawn("scraper", scraper);
         if let Some(replica) = replica {
             background.spawn("replica", replica.run(filled, stop.clone(), ending.clone()));

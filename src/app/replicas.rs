@@ -9,7 +9,8 @@ use crate::app::Memory;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::readiness::Readiness;
-use crate::replicas::{self, Credentials, Metrics, Offer, Replica};
+use crate::replicas::{self, Credentials, Metrics, Offer, Replica, Sharing};
+use crate::usage::Share;
 
 /// What there is of it before it runs.
 pub(super) struct Replicas {
@@ -21,6 +22,8 @@ pub(super) struct Replicas {
     pub(super) introductions: Option<Introductions>,
     /// Cancelled when the store holds what others gave.
     pub(super) filled: CancellationToken,
+    /// The part of the nodes that is ours to ask: all, unless scrapes are shared.
+    pub(super) share: watch::Receiver<Share>,
 }
 
 impl Replicas {
@@ -42,7 +45,7 @@ impl Replicas {
         }
         let (given, credentials) = watch::channel::<Option<Credentials>>(None);
         let shared = replicas::Memory { cluster: memory.cluster.clone(), store: memory.store.clone() };
-        let replica = Replica::new(
+        let mut replica = Replica::new(
             pod,
             port,
             (settings.service.clone(), client.clone()),
@@ -51,16 +54,25 @@ impl Replicas {
             (settings.scraping.resolution, settings.max_sample_age),
             metrics.clone(),
         );
+        let mut offer = Offer::new(memory.store.clone(), clock.clone(), readiness.clone(), metrics);
+        let (told, share) = watch::channel(Share::default());
+        if settings.scrape_sharing {
+            let leaving = CancellationToken::new();
+            replica = replica.sharing(Sharing::new(told, leaving.clone()));
+            offer = offer.sharing(settings.scraping.resolution, leaving);
+        }
         Self {
             replica: Some(replica),
-            offer: Some(Offer::new(memory.store.clone(), readiness.clone(), metrics)),
+            offer: Some(offer),
             introductions: Some(Introductions::new(trust.clone(), given, clock.clone())),
             filled,
+            share,
         }
     }
 
     fn alone(filled: CancellationToken) -> Self {
         filled.cancel();
-        Self { replica: None, offer: None, introductions: None, filled }
+        let share = watch::channel(Share::default()).1;
+        Self { replica: None, offer: None, introductions: None, filled, share }
     }
 }

@@ -3,6 +3,7 @@
 use super::args::ServeArgs;
 use super::fault::Faults;
 use super::settings::Settings;
+use super::value::given;
 
 impl Settings {
     /// What these arguments mean in this process's environment.
@@ -36,6 +37,8 @@ fn read(args: &ServeArgs, variable: &impl Fn(&str) -> Option<String>, faults: &m
     let authentication = args.authentication.read(faults);
     let authorization = args.authorization.read(faults);
     let pod = args.replicas.read(faults);
+    let has_certificate = given(args.serving.tls_cert_file.as_deref()).is_some();
+    let scrape_sharing = args.replicas.shares(pod.as_ref(), has_certificate, faults);
     let shutdown = args.shutdown.read(faults);
     let telemetry = args.telemetry.read(variable, faults);
     let export = args.file.read(variable, faults);
@@ -50,6 +53,7 @@ fn read(args: &ServeArgs, variable: &impl Fn(&str) -> Option<String>, faults: &m
         authentication: authentication?,
         authorization: authorization?,
         pod,
+        scrape_sharing,
         shutdown: shutdown?,
         telemetry: telemetry?,
         export: export?,

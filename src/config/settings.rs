@@ -27,6 +27,8 @@ pub struct Settings {
     pub authorization: Authorization,
     /// The pod we run in; `None` = unknown, and so are other replicas.
     pub pod: Option<Pod>,
+    /// Whether the nodes are divided among replicas.
+    pub scrape_sharing: bool,
     /// How the process stops.
     pub shutdown: Shutdown,
     /// Logs and traces.

@@ -170,6 +170,23 @@ fn a_pod_is_known_by_name_and_address() {
 }
 
 #[test]
+fn shared_scrapes_need_what_makes_replicas_known_to_each_other() {
+    let pod = ["--pod-name=one", "--pod-ip=10.0.0.1"];
+    assert!(!settings(&pod).unwrap().scrape_sharing, "off by default");
+    assert!(settings(&[pod[0], pod[1], "--scrape-sharing"]).unwrap().scrape_sharing);
+    assert!(!settings(&["--scrape-sharing=false"]).unwrap().scrape_sharing);
+    let told = settings(&["--scrape-sharing"]).unwrap_err().to_string();
+    assert!(told.contains("--scrape-sharing: needs --pod-name and --pod-ip"), "{told}");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tls.pem");
+    std::fs::write(&file, "").unwrap();
+    let files = ["--tls-cert-file", "--tls-private-key-file"].map(|flag| format!("{flag}={}", file.display()));
+    let flags = [pod[0], pod[1], "--scrape-sharing=true", &files[0], &files[1]];
+    assert_eq!(faulty(&flags), ["--scrape-sharing"]);
+    assert_eq!(faulty(&["--scrape-sharing=perhaps"]), ["--scrape-sharing"]);
+}
+
+#[test]
 fn a_certificate_needs_its_key() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("tls.pem");

@@ -18,13 +18,13 @@ mod tests;
 
 pub(crate) use input::Input;
 
-use crate::{apiserver, cluster, config, export, promtext, telemetry, usage};
+use crate::{apiserver, cluster, config, export, promtext, replicas, telemetry, usage};
 
 /// A parser under test: its name, which is the corpus's folder, and what is called with each input.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them, by room.
-pub const TARGETS: [Target; 24] = [
+pub const TARGETS: [Target; 25] = [
     ("kubelet_text", promtext::fuzz::kubelet_text),
     ("kubelet_protobuf", promtext::fuzz::kubelet_protobuf),
     ("kubelet_forms", promtext::fuzz::kubelet_forms),
@@ -42,6 +42,7 @@ pub const TARGETS: [Target; 24] = [
     ("request_options", apiserver::fuzz::request_options),
     ("front_proxy", apiserver::fuzz::front_proxy),
     ("credentials", apiserver::fuzz::credentials),
+    ("replica_samples", replicas::fuzz::samples),
     ("usage_page", export::fuzz::usage_page),
     ("engine_answer", export::fuzz::engine_answer),
     ("collector_answer", telemetry::fuzz::collector_answer),

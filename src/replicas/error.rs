@@ -34,11 +34,30 @@ pub(super) enum Error {
     Truncated,
 }
 
+impl Error {
+    /// All words that [`Error::word`] can say.
+    pub(super) const WORDS: [&'static str; 4] = ["unreachable", "silent", "refused", "unreadable"];
+
+    /// The word for machines.
+    pub(super) const fn word(&self) -> &'static str {
+        match self {
+            Self::Client(_) | Self::Unreachable(_) | Self::Truncated => "unreachable",
+            Self::Slow => "silent",
+            Self::Status(_) | Self::OtherVersion => "refused",
+            Self::TooLarge(_) | Self::FrameTooLarge | Self::Decode(_) => "unreadable",
+        }
+    }
+}
+
 /// Why another replica gets no samples from us now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// It reads another form than we write.
-    #[error("samples are handed over as {} alone", super::MEDIA_TYPE)]
+    #[error(
+        "samples are handed over as {} alone, or as they are made as {}",
+        super::MEDIA_TYPE,
+        super::STREAM_MEDIA_TYPE
+    )]
     OtherVersion,
     /// We are starting or stopping, and have not what it wants.
     #[error("this replica is not ready")]

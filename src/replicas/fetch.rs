@@ -1,8 +1,9 @@
-//! The taking side of a hand-over, from one replica.
+//! Asking one replica, and the taking side of a hand-over from it.
 
 use std::net::SocketAddr;
 
 use http::header::ACCEPT;
+use reqwest::Response;
 
 use super::credentials::Credentials;
 use super::error::Error;
@@ -23,14 +24,7 @@ pub(super) async fn fetch(
     mut take: impl FnMut(NodeSamples),
     bytes: &mut u64,
 ) -> Result<(), Error> {
-    let client = credentials.client(name, address)?;
-    let url = format!("https://{name}:{}{PATH}", address.port());
-    let mut answer = client.get(url).header(ACCEPT, MEDIA_TYPE).send().await.map_err(Error::Unreachable)?;
-    match answer.status().as_u16() {
-        200 => {}
-        406 => return Err(Error::OtherVersion),
-        status => return Err(Error::Status(status)),
-    }
+    let mut answer = open(credentials, name, address, MEDIA_TYPE).await?;
     let mut frames = Frames::default();
     while let Some(piece) = answer.chunk().await.map_err(Error::Unreachable)? {
         *bytes += piece.len() as u64;
@@ -43,4 +37,21 @@ pub(super) async fn fetch(
         }
     }
     if frames.is_at_end() { Ok(()) } else { Err(Error::Truncated) }
+}
+
+/// The beginning of an answer in `media_type`.
+pub(super) async fn open(
+    credentials: &Credentials,
+    name: &str,
+    address: SocketAddr,
+    media_type: &str,
+) -> Result<Response, Error> {
+    let client = credentials.client(name, address)?;
+    let url = format!("https://{name}:{}{PATH}", address.port());
+    let answer = client.get(url).header(ACCEPT, media_type).send().await.map_err(Error::Unreachable)?;
+    match answer.status().as_u16() {
+        200 => Ok(answer),
+        406 => Err(Error::OtherVersion),
+        status => Err(Error::Status(status)),
+    }
 }

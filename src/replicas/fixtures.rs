@@ -2,48 +2,30 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
 use http_body_util::{BodyExt as _, Full};
 use parking_lot::Mutex;
+use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
 
+use super::credentials::Credentials;
+use super::fuzz;
+use super::intake::Intake;
 use super::replica::Memory;
-use crate::clock::UnixMillis;
-use crate::cluster::{Cluster, Container, ContainerState, Labels, Node, Phase, Pod};
+use crate::clock::{Clock, UnixMillis};
 use crate::revision::Revisions;
-use crate::store::{Handed, HandedPod, Store};
-use crate::usage::{Base, NodeName, PodKey, Rejected, Run, RunParts, Sample, Scrape, Uid};
+use crate::store::{Handed, HandedPod, Merge, Store};
+use crate::usage::{Base, Batch, NodeName, PodKey, Reading, Rejected, Row, Run, RunParts, Sample, Scrape, Uid};
 
 /// When the last samples were taken.
 pub(super) const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 
 /// A cluster of one node with two pods of two containers, and a store that knows nothing.
 pub(super) fn memory() -> Memory {
-    let node = Node {
-        name: "node-1".into(),
-        uid: Uid::parse("node-1"),
-        labels: Labels::default(),
-        created: UnixMillis(0),
-        revision: 0,
-        addresses: vec![],
-        kubelet_port: None,
-        ready: true,
-    };
-    let pods = ["a", "b"].map(|name| Pod {
-        key: PodKey::new("shop", name),
-        uid: Uid::parse(name),
-        labels: Labels::default(),
-        created: UnixMillis(0),
-        revision: 0,
-        node: Some("node-1".into()),
-        phase: Phase::Running,
-        containers: ["app", "proxy"]
-            .map(|name| Container { name: name.into(), state: ContainerState::Running(UnixMillis(0)) })
-            .into(),
-    });
-    let cluster = Arc::new(Cluster::with(vec![node], pods.into()));
+    let cluster = Arc::new(fuzz::cluster());
     Memory { cluster, store: Arc::new(Store::new(Revisions::after(0))) }
 }
 
@@ -56,9 +38,48 @@ pub(super) fn measured() -> Memory {
         first_reported: NOW,
         containers: vec![("app".into(), run(Some(point()))), ("proxy".into(), run(None))],
     });
-    let handed = Handed { node: Some(run(Some(point()))), pods: pods.into(), scrape: scrape() };
-    assert!(memory.store.adopt(&NodeName::from("node-1"), handed));
+    let handed = Handed {
+        node: Some(run(Some(point()))),
+        pods: pods.into(),
+        scrape: scrape(),
+        last_success: Some(NOW),
+        outcome_since: NOW,
+    };
+    let rules = Merge { pod: &|_, _| None, oldest: UnixMillis(0) };
+    assert!(memory.store.adopt(&NodeName::from("node-1"), handed, &rules));
     memory
+}
+
+/// A good scrape of the node at `time`, made by the replica that remembers this.
+pub(super) fn scrape_here(memory: &Memory, time: UnixMillis) {
+    let reading = Reading {
+        cpu_time: Some(time),
+        cpu_ns: Some(4_000_000_000),
+        memory_time: Some(time),
+        memory_bytes: Some(5 << 20),
+        start: Some(UnixMillis(NOW.0 - 60_000)),
+        kubelet_rate: None,
+    };
+    let row = |pod, container| Row { namespace: "shop", pod, container, reading };
+    let rows = vec![row("a", "app"), row("a", "proxy"), row("b", "app")];
+    let batch = Batch { node: Some(reading), rows, ..Batch::default() };
+    let view = memory.cluster.view();
+    let pod = |namespace: &str, name: &str| view.pod_named(namespace, name).map(|pod| (pod.key.clone(), pod.uid));
+    let rules = Merge { pod: &pod, oldest: UnixMillis(0) };
+    let scrape = Scrape { started: time, ..scrape() };
+    memory.store.record(&NodeName::from("node-1"), Some(&batch), scrape, &rules);
+}
+
+/// What judges for a replica that remembers this.
+pub(super) fn intake(memory: Memory) -> Intake {
+    Intake { memory, clock: Clock::manual(NOW).0, max_sample_age: Duration::from_mins(2) }
+}
+
+/// A certificate for `svc.test` that vouches for itself.
+pub(super) fn credentials() -> Credentials {
+    let key = KeyPair::generate().unwrap();
+    let pem = CertificateParams::new(vec!["svc.test".to_owned()]).unwrap().self_signed(&key).unwrap().pem();
+    Credentials { authority: pem.clone(), certificate: pem, key: key.serialize_pem() }
 }
 
 pub(super) fn point() -> Base {
@@ -75,7 +96,7 @@ pub(super) fn run(base: Option<Base>) -> Run {
 fn scrape() -> Scrape {
     Scrape {
         started: NOW,
-        duration: std::time::Duration::from_millis(12),
+        duration: Duration::from_millis(12),
         body_bytes: 3_000,
         address: "10.0.0.1:10250".to_owned(),
         rejected: Rejected::default(),

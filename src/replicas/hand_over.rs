@@ -1,5 +1,6 @@
 //! The taking side of a hand-over: from one replica after the other, until one gave all it had.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -7,22 +8,15 @@ use tokio::time::Instant;
 use super::credentials::Credentials;
 use super::error::Error;
 use super::fetch::fetch;
+use super::intake::Intake;
 use super::lease::Presence;
-use super::message::{Bounds, NodeSamples};
+use super::message::NodeSamples;
 use super::metrics::{Metrics, Outcome};
-use super::replica::Memory;
-use crate::clock::Clock;
-use crate::cluster::View;
 use crate::telemetry::causes;
 
-/// Kubelets whose clocks are further off than this are refused by the scrapes as well.
-const CLOCK_TOLERANCE: Duration = Duration::from_mins(1);
-
-/// Where samples go, and what may be believed of them.
+/// Takes all samples at the start.
 pub(super) struct HandOver {
-    memory: Memory,
-    clock: Clock,
-    max_sample_age: Duration,
+    intake: Arc<Intake>,
     metrics: Metrics,
 }
 
@@ -36,8 +30,8 @@ struct Taken {
 }
 
 impl HandOver {
-    pub(super) fn new(memory: Memory, clock: Clock, max_sample_age: Duration, metrics: Metrics) -> Self {
-        Self { memory, clock, max_sample_age, metrics }
+    pub(super) fn new(intake: Arc<Intake>, metrics: Metrics) -> Self {
+        Self { intake, metrics }
     }
 
     /// Asks `others`, who show the certificate of `name`, until one has given all, at most until
@@ -82,11 +76,11 @@ impl HandOver {
             // One that hangs leaves half of the time to those after it.
             let now = Instant::now();
             let until = if left == 0 { deadline } else { now + deadline.saturating_duration_since(now) / 2 };
-            let view = self.memory.cluster.view();
+            let view = self.intake.memory.cluster.view();
             let Taken { nodes, runs, dropped, bytes } = &mut *taken;
             let take = |samples: NodeSamples| {
                 let told = samples.runs();
-                let adopted = self.adopt(samples, &view);
+                let adopted = self.intake.adopt(samples, &view);
                 *nodes += usize::from(adopted.is_some());
                 *runs += adopted.unwrap_or_default();
                 *dropped += told - adopted.unwrap_or_default();
@@ -103,22 +97,6 @@ impl HandOver {
         false
     }
 
-    /// How many runs were taken of one node; `None` if it is not taken.
-    pub(super) fn adopt(&self, samples: NodeSamples, view: &View) -> Option<usize> {
-        let told = samples.runs();
-        let (node, handed, dropped) = samples.checked(view, &self.bounds())?;
-        self.memory.store.adopt(&node, handed).then(|| told.saturating_sub(dropped))
-    }
-
-    fn bounds(&self) -> Bounds {
-        let now = self.clock.now();
-        Bounds {
-            oldest: now - self.max_sample_age,
-            newest: now + self.max_sample_age.max(CLOCK_TOLERANCE),
-            longest_window: self.max_sample_age * 2,
-        }
-    }
-
     fn settle(&self, outcome: Outcome, taken: &Taken, took: Duration) {
         let &Taken { nodes, runs, dropped, bytes } = taken;
         self.metrics.handed_over(outcome, took);
@@ -131,21 +109,14 @@ impl HandOver {
 
 #[cfg(test)]
 mod tests {
-    use rcgen::{CertificateParams, KeyPair};
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::replicas::fixtures::{NOW, memory};
+    use crate::replicas::fixtures::{credentials, intake, memory};
     use crate::replicas::lease::State;
 
     fn hand_over() -> HandOver {
-        HandOver::new(memory(), Clock::manual(NOW).0, Duration::from_mins(2), Metrics::default())
-    }
-
-    fn credentials() -> Credentials {
-        let key = KeyPair::generate().unwrap();
-        let pem = CertificateParams::new(vec!["svc.test".to_owned()]).unwrap().self_signed(&key).unwrap().pem();
-        Credentials { authority: pem.clone(), certificate: pem, key: key.serialize_pem() }
+        HandOver::new(Arc::new(intake(memory())), Metrics::default())
     }
 
     #[tokio::test]
@@ -158,6 +129,7 @@ mod tests {
             address: listener.local_addr().unwrap(),
             state: State::Ready,
             lasts: Duration::from_secs(15),
+            shares: false,
         });
         drop(gone);
         let (started, deadline) = (Instant::now(), Instant::now() + Duration::from_secs(1));

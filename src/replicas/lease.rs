@@ -1,5 +1,6 @@
 //! A replica as a Lease: written by itself, read by the others.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -14,6 +15,10 @@ pub(super) const SERVICE_LABEL: &str = "kube-vitals/replica-of";
 const ADDRESS: &str = "kube-vitals/address";
 /// One of [`State`]'s words.
 const STATE: &str = "kube-vitals/state";
+/// Which form of shared scrapes the replica tells and takes; absent = it asks all nodes by itself.
+const SHARING: &str = "kube-vitals/sharing";
+/// Another is written by versions that tell scrapes in another form: they do not share with us.
+const SHARING_FORM: &str = "v1";
 /// A Lease that says less or more is read as if it said this: another replica writes a few seconds.
 const SHORTEST_SECONDS: i32 = 1;
 const LONGEST_SECONDS: i32 = 60;
@@ -38,6 +43,8 @@ pub(super) struct Presence {
     pub(super) state: State,
     /// It is gone if it says nothing for so long.
     pub(super) lasts: Duration,
+    /// Whether it shares scrapes, in the form that we know.
+    pub(super) shares: bool,
 }
 
 impl State {
@@ -65,23 +72,27 @@ impl Presence {
             address: annotation(ADDRESS)?.parse().ok()?,
             state: State::ALL.into_iter().find(|known| known.word() == state)?,
             lasts: Duration::from_secs(u64::try_from(seconds).ok()?),
+            shares: annotation(SHARING).is_some_and(|form| form == SHARING_FORM),
         })
     }
 
     /// The Lease, or what of it changes, as renewed at `now`.
     pub(super) fn written(&self, service: &str, now: UnixMillis) -> Value {
         let renewed = jiff::Timestamp::from_millisecond(now.0).unwrap_or_default();
+        let annotations = [(ADDRESS, self.address.to_string()), (STATE, self.state.word().to_owned())];
+        let sharing = self.shares.then(|| (SHARING, SHARING_FORM.to_owned()));
+        let annotations: BTreeMap<_, _> = annotations.into_iter().chain(sharing).collect();
         json!({
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
             "metadata": {
                 "name": self.name,
                 "labels": {SERVICE_LABEL: service},
-                "annotations": {ADDRESS: self.address.to_string(), STATE: self.state.word()},
+                "annotations": annotations,
             },
             "spec": {
                 "holderIdentity": self.name,
-                "leaseDurationSeconds": self.lasts.as_secs(),
+                "leaseDurationSeconds": self.lasts.as_secs() + u64::from(self.lasts.subsec_nanos() > 0),
                 "renewTime": format!("{renewed:.6}"),
             },
         })
@@ -100,6 +111,7 @@ mod tests {
             address: ([10, 0, 0, 7], 8080).into(),
             state: State::Ready,
             lasts: Duration::from_secs(15),
+            shares: true,
         }
     }
 
@@ -115,6 +127,15 @@ mod tests {
         assert_eq!(Presence::read(&lease), Some(presence()));
         assert_eq!(lease.metadata.labels.unwrap()[SERVICE_LABEL], "custom-api");
         assert_eq!(lease.spec.unwrap().renew_time.unwrap().0.as_millisecond(), NOW.0);
+    }
+
+    #[test]
+    fn who_shares_in_another_form_or_not_at_all_shares_not_with_us() {
+        let other = lease(|lease| lease["metadata"]["annotations"][SHARING] = json!("v2"));
+        let plain = Presence { shares: false, ..presence() };
+        let written: Value = plain.written("custom-api", NOW);
+        assert_eq!(written["metadata"]["annotations"].get(SHARING), None);
+        assert_eq!(Presence::read(&other), Some(plain));
     }
 
     #[test]

@@ -1,20 +1,36 @@
 //! The samples of one node as they travel, and the checks that they pass on arrival.
 //!
 //! Field numbers are never used for anything else; a change that an older replica would read wrongly
-//! is a new media type.
+//! is a new media type. Times of scrapes are by the clock of the replica that tells them, and are
+//! taken by how long ago they were; those of samples are the kubelets', and left alone.
 
 use std::time::Duration;
 
 use crate::clock::UnixMillis;
 use crate::cluster::View;
 use crate::store::{Handed, HandedPod, NodeRecord};
-use crate::usage::{Base, NodeName, Rejected, Run, RunParts, Sample, Scrape, Uid};
+use crate::usage::{Base, Failure, NodeName, RejectReason, Rejected, Run, RunParts, Sample, Scrape, Uid};
 
 /// What a hand-over is written in; replicas of a version that writes another refuse each other (406).
 pub const MEDIA_TYPE: &str = "application/vnd.kube-vitals.samples.v1+protobuf";
+/// What scrapes are told in as they are made: the same messages without an end, empty ones among them,
+/// and those of failed scrapes.
+pub const STREAM_MEDIA_TYPE: &str = "application/vnd.kube-vitals.sample-stream.v1+protobuf";
 
 /// Longest `address:port` of a kubelet that is believed.
 const MAX_ADDRESS_BYTES: usize = 300;
+/// A sentence for a person has no more.
+const MAX_SENTENCE_BYTES: usize = 1_000;
+/// Why a line was refused, by the number that stands for it here: its place, from 1.
+const REJECT_REASONS: [RejectReason; 7] = [
+    RejectReason::Syntax,
+    RejectReason::Value,
+    RejectReason::Label,
+    RejectReason::Encoding,
+    RejectReason::Duplicate,
+    RejectReason::TooMany,
+    RejectReason::Timestamp,
+];
 
 /// Everything about one node.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -25,15 +41,49 @@ pub(super) struct NodeSamples {
     own: Option<RunSamples>,
     #[prost(message, repeated, tag = "3")]
     pods: Vec<PodSamples>,
-    /// When the last good scrape began, by the clock of the replica that made it.
+    /// When the last good scrape began; 0 if there was none.
     #[prost(int64, tag = "4")]
     scraped_ms: i64,
+    /// Of the last scrape, whatever came of it, as are the two that follow.
     #[prost(uint32, tag = "5")]
     scrape_ms: u32,
     #[prost(uint64, tag = "6")]
     body_bytes: u64,
     #[prost(string, tag = "7")]
     address: String,
+    /// How long before this was told the last good scrape began; absent = known by its time alone.
+    #[prost(uint64, optional, tag = "8")]
+    age_ms: Option<u64>,
+    /// For how long, when the last scrape began, scrapes had come out as it did.
+    #[prost(uint64, tag = "9")]
+    lasting_ms: u64,
+    /// The last scrape, if it failed.
+    #[prost(message, optional, tag = "10")]
+    failed: Option<FailedScrape>,
+    /// What was refused of the last scrape's body.
+    #[prost(message, optional, tag = "11")]
+    refused: Option<RefusedLines>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct FailedScrape {
+    /// How long before this was told it began.
+    #[prost(uint64, tag = "1")]
+    age_ms: u64,
+    #[prost(string, tag = "2")]
+    reason: String,
+    #[prost(string, tag = "3")]
+    message: String,
+}
+
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+struct RefusedLines {
+    #[prost(uint32, tag = "1")]
+    count: u32,
+    #[prost(uint32, tag = "2")]
+    first_line: u32,
+    #[prost(uint32, tag = "3")]
+    first_reason: u32,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -82,6 +132,8 @@ struct RunSamples {
 
 /// What may be believed now.
 pub(super) struct Bounds {
+    /// By our own clock.
+    pub(super) now: UnixMillis,
     /// Samples that are older are of no use.
     pub(super) oldest: UnixMillis,
     /// Samples that are newer come from a clock that is wrong.
@@ -91,9 +143,8 @@ pub(super) struct Bounds {
 }
 
 impl NodeSamples {
-    /// All that `record` holds; `None` if no scrape of the node was good yet.
-    pub(super) fn of(node: &NodeName, record: &NodeRecord) -> Option<Self> {
-        let scraped = record.last_success?;
+    /// All that `record` holds, as told at `now`.
+    pub(super) fn of(node: &NodeName, record: &NodeRecord, now: UnixMillis) -> Self {
         let pods = record.pods().iter().map(|pod| PodSamples {
             namespace: pod.key.namespace.to_string(),
             name: pod.key.name.to_string(),
@@ -108,15 +159,29 @@ impl NodeSamples {
                 })
                 .collect(),
         });
-        Some(Self {
+        let scrape = &record.scrape;
+        Self {
             name: node.to_string(),
             own: record.node.as_ref().map(RunSamples::of),
             pods: pods.collect(),
-            scraped_ms: scraped.0,
-            scrape_ms: u32::try_from(record.scrape.duration.as_millis()).unwrap_or(u32::MAX),
-            body_bytes: record.scrape.body_bytes,
-            address: record.scrape.address.clone(),
-        })
+            scraped_ms: record.last_success.map_or(0, |time| time.0),
+            scrape_ms: u32::try_from(scrape.duration.as_millis()).unwrap_or(u32::MAX),
+            body_bytes: scrape.body_bytes,
+            address: scrape.address.clone(),
+            age_ms: record.last_success.map(|time| age_ms(time, now)),
+            lasting_ms: age_ms(record.outcome_since, scrape.started),
+            failed: scrape.outcome.as_ref().err().map(|failure| FailedScrape {
+                age_ms: age_ms(scrape.started, now),
+                reason: failure.reason().to_owned(),
+                message: failure.to_string(),
+            }),
+            refused: RefusedLines::of(&scrape.rejected),
+        }
+    }
+
+    /// Whether it says no more than that who sends it is there.
+    pub(super) fn is_empty(&self) -> bool {
+        self.name.is_empty()
     }
 
     /// The node and what is believed of it: what exists here too, within `bounds`. And how many runs
@@ -124,11 +189,17 @@ impl NodeSamples {
     pub(super) fn checked(self, view: &View, bounds: &Bounds) -> Option<(NodeName, Handed, usize)> {
         let node = view.node(&self.name)?.name.clone();
         let told: usize = self.runs();
-        let scrape = self.scrape(bounds.newest);
+        let last_success = self.last_success(bounds);
+        let scrape = self.scrape(last_success, bounds)?;
+        let outcome_since = scrape.started - Duration::from_millis(self.lasting_ms);
+        let ahead = self.scraped_ms.saturating_sub(last_success.map_or(self.scraped_ms, |ours| ours.0));
+        let local = |theirs: i64| UnixMillis(theirs.saturating_sub(ahead)).min(bounds.newest);
         let own = self.own.and_then(|run| run.checked(bounds));
-        let pods: Vec<_> = self.pods.into_iter().filter_map(|pod| pod.checked(&node, view, bounds)).collect();
+        let pods = self.pods.iter().filter_map(|pod| pod.checked(&node, view, bounds, &local));
+        let pods: Vec<_> = pods.collect();
         let kept = usize::from(own.is_some()) + pods.iter().map(|pod| pod.containers.len()).sum::<usize>();
-        Some((node, Handed { node: own, pods, scrape }, told.saturating_sub(kept)))
+        let handed = Handed { node: own, pods, scrape, last_success, outcome_since };
+        Some((node, handed, told.saturating_sub(kept)))
     }
 
     #[cfg(test)]
@@ -141,36 +212,83 @@ impl NodeSamples {
         usize::from(self.own.is_some()) + self.pods.iter().map(|pod| pod.containers.len()).sum::<usize>()
     }
 
-    /// The last good scrape. One that seems to begin later than now was timed by another clock.
-    fn scrape(&self, newest: UnixMillis) -> Scrape {
+    /// The last scrape; `None` if it neither was good nor failed for a reason that there is.
+    fn scrape(&self, last_success: Option<UnixMillis>, bounds: &Bounds) -> Option<Scrape> {
+        let (started, outcome) = match &self.failed {
+            Some(failed) => (bounds.now - Duration::from_millis(failed.age_ms), Err(failed.checked()?)),
+            None => (last_success?, Ok(())),
+        };
         let mut address = self.address.clone();
         if address.len() > MAX_ADDRESS_BYTES || address.chars().any(char::is_control) {
             address.clear();
         }
-        Scrape {
-            started: UnixMillis(self.scraped_ms).min(newest),
+        Some(Scrape {
+            started,
             duration: Duration::from_millis(self.scrape_ms.into()),
             body_bytes: self.body_bytes,
             address,
-            rejected: Rejected::default(),
-            outcome: Ok(()),
-        }
+            rejected: self.refused.map(RefusedLines::checked).unwrap_or_default(),
+            outcome,
+        })
+    }
+
+    /// By our clock: as long ago now as it was when they told it.
+    fn last_success(&self, bounds: &Bounds) -> Option<UnixMillis> {
+        let theirs = (self.scraped_ms != 0).then_some(UnixMillis(self.scraped_ms))?;
+        let ours = self.age_ms.map(|age_ms| bounds.now - Duration::from_millis(age_ms));
+        Some(ours.unwrap_or(theirs.min(bounds.newest)))
+    }
+}
+
+fn age_ms(of: UnixMillis, at: UnixMillis) -> u64 {
+    u64::try_from(at.since(of).as_millis()).unwrap_or(u64::MAX)
+}
+
+impl FailedScrape {
+    fn checked(&self) -> Option<Failure> {
+        let reason = Failure::REASONS.into_iter().find(|reason| *reason == self.reason)?;
+        let is_sound = self.message.len() <= MAX_SENTENCE_BYTES && !self.message.chars().any(char::is_control);
+        let message = if is_sound { self.message.clone() } else { reason.to_owned() };
+        Some(Failure::Told { reason, message })
+    }
+}
+
+impl RefusedLines {
+    fn of(rejected: &Rejected) -> Option<Self> {
+        let (first_line, reason) = rejected.first?;
+        let place = REJECT_REASONS.iter().position(|known| *known == reason)?;
+        Some(Self { count: rejected.count, first_line, first_reason: u32::try_from(place + 1).ok()? })
+    }
+
+    fn checked(self) -> Rejected {
+        let place = usize::try_from(self.first_reason).ok().and_then(|place| place.checked_sub(1));
+        let reason = place.and_then(|place| REJECT_REASONS.get(place));
+        reason.map_or_else(Rejected::default, |reason| Rejected {
+            count: self.count,
+            first: Some((self.first_line, *reason)),
+        })
     }
 }
 
 impl PodSamples {
     /// Only what runs in the very pod that we know too, on this node; names are ours from here on.
-    fn checked(self, node: &NodeName, view: &View, bounds: &Bounds) -> Option<HandedPod> {
-        let uid = Uid::from_bytes(self.uid.try_into().ok()?);
+    fn checked(
+        &self,
+        node: &NodeName,
+        view: &View,
+        bounds: &Bounds,
+        local: &impl Fn(i64) -> UnixMillis,
+    ) -> Option<HandedPod> {
+        let uid = Uid::from_bytes(self.uid.as_slice().try_into().ok()?);
         let pod = view.pod_named(&self.namespace, &self.name)?;
         if pod.uid != uid || pod.node.as_ref() != Some(node) {
             return None;
         }
-        let containers = self.containers.into_iter().filter_map(|container| {
+        let containers = self.containers.iter().filter_map(|container| {
             let known = pod.containers.iter().find(|known| known.name.as_str() == container.name)?;
             Some((known.name.clone(), container.run?.checked(bounds)?))
         });
-        let first_reported = UnixMillis(self.first_reported_ms).min(bounds.newest);
+        let first_reported = local(self.first_reported_ms);
         Some(HandedPod { key: pod.key.clone(), uid, first_reported, containers: containers.collect() })
     }
 }

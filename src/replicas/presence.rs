@@ -13,7 +13,7 @@ use crate::config::Service;
 use crate::telemetry::causes;
 
 /// More replicas than this are never run; of more Leases the first are read.
-const MAX_LEASES: u32 = 64;
+pub(super) const MAX_LEASES: u32 = 64;
 
 /// The Leases of one Service's replicas.
 pub(super) struct Leases {
@@ -65,6 +65,12 @@ impl Leases {
     pub(super) fn ready(&self) -> Vec<Presence> {
         let present = self.sightings.present(Instant::now());
         present.filter(|presence| presence.state == State::Ready).cloned().collect()
+    }
+
+    /// Those of the others who shared scrapes when we could look last.
+    pub(super) fn sharing(&self) -> Vec<Presence> {
+        let seen = self.sightings.seen_last();
+        seen.filter(|presence| presence.state == State::Ready && presence.shares).cloned().collect()
     }
 
     /// Takes our own back.

@@ -10,10 +10,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::credentials::Credentials;
+use super::follow::Listening;
 use super::hand_over::HandOver;
+use super::intake::Intake;
 use super::lease::{Presence, State};
 use super::metrics::Metrics;
 use super::presence::Leases;
+use super::sharing::{Sharing, Standing};
 use crate::clock::Clock;
 use crate::cluster::Cluster;
 use crate::config::{Pod, Service};
@@ -30,6 +33,9 @@ const START_BEAT: Duration = Duration::from_secs(1);
 const BEAT: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(5);
 /// Renewals that may fail in a row before the others take us for gone.
 const MISSED_BEATS: u32 = 3;
+/// Where scrapes are shared, who dies is missed within half a resolution: time is left for the next
+/// scrape of its nodes, and some to spare.
+const BEATS_WHEN_SHARING: u32 = 6;
 /// Where we have no rights that does not change soon.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// From a second to beyond the longest pause.
@@ -56,6 +62,15 @@ pub struct Replica {
     readiness: Readiness,
     credentials: watch::Receiver<Option<Credentials>>,
     beat: Duration,
+    resolution: Duration,
+    intake: Arc<Intake>,
+    metrics: Metrics,
+    sharing: Option<Sharing>,
+}
+
+/// How often a replica that shares scrapes renews its Lease, and says that it is there.
+pub(super) fn beat_when_sharing(resolution: Duration) -> Duration {
+    (resolution / BEATS_WHEN_SHARING).clamp(*BEAT.start(), *BEAT.end())
 }
 
 impl Replica {
@@ -76,10 +91,34 @@ impl Replica {
             address: SocketAddr::new(pod.address, port),
             state: State::Starting,
             lasts: beat * MISSED_BEATS,
+            shares: false,
         };
         let leases = Leases::new(client, &service, clock.clone(), metrics.clone());
-        let hand_over = HandOver::new(memory.clone(), clock, max_sample_age, metrics);
-        Self { own, service, memory, leases, hand_over, readiness, credentials, beat }
+        let intake = Arc::new(Intake { memory: memory.clone(), clock, max_sample_age });
+        let hand_over = HandOver::new(Arc::clone(&intake), metrics.clone());
+        let sharing = None;
+        Self {
+            own,
+            service,
+            memory,
+            leases,
+            hand_over,
+            readiness,
+            credentials,
+            beat,
+            resolution,
+            intake,
+            metrics,
+            sharing,
+        }
+    }
+
+    /// Also divides the nodes with other replicas that do.
+    #[must_use]
+    pub fn sharing(mut self, sharing: Sharing) -> Self {
+        self.beat = beat_when_sharing(self.resolution);
+        (self.own.lasts, self.own.shares) = (self.beat * MISSED_BEATS, true);
+        Self { sharing: Some(sharing), ..self }
     }
 
     /// Takes samples from a replica that is ready, cancels `filled` when that is over, and is seen by
@@ -88,8 +127,16 @@ impl Replica {
         // Whatever happens here: the scrapes begin.
         let filled = filled.drop_guard();
         if ending.run_until_cancelled(self.begin()).await.is_some() {
-            drop(filled);
-            ending.run_until_cancelled(self.keep(&stop)).await;
+            let (standing, seen) = watch::channel(Standing { own: State::Starting, others: self.leases.sharing() });
+            let sharing = self.sharing.take();
+            let (own, listening) = (self.own.name.clone(), self.listening());
+            let dividing = async {
+                match sharing {
+                    Some(sharing) => sharing.run(own, listening, seen, stop.clone(), filled).await,
+                    None => drop(filled),
+                }
+            };
+            ending.run_until_cancelled(async { tokio::join!(self.keep(&stop, &standing), dividing) }).await;
         }
         let left = tokio::time::timeout(LEAVE, self.leases.leave(&self.own.name)).await;
         if left.is_err() {
@@ -115,7 +162,16 @@ impl Replica {
         received.ok()?.ok()?.clone()
     }
 
-    async fn keep(&mut self, stop: &CancellationToken) {
+    fn listening(&self) -> Listening {
+        Listening {
+            name: self.service.dns_name(),
+            credentials: self.credentials.clone(),
+            intake: Arc::clone(&self.intake),
+            metrics: self.metrics.clone(),
+        }
+    }
+
+    async fn keep(&mut self, stop: &CancellationToken, standing: &watch::Sender<Standing>) {
         let mut failures = 0;
         loop {
             self.own.state = match (stop.is_cancelled(), self.readiness.is_ready()) {
@@ -126,6 +182,15 @@ impl Replica {
             // An API server that hangs is one that does not let us.
             let beat = tokio::time::timeout(self.own.lasts, self.leases.beat(&self.own)).await;
             failures = if beat == Ok(true) { 0 } else { failures + 1 };
+            standing.send_replace(Standing { own: self.own.state, others: self.leases.sharing() });
+            if failures == 1 && self.own.shares {
+                let namespace = &self.service.namespace;
+                tracing::warn!(
+                    namespace,
+                    "--scrape-sharing needs create, patch, list and delete on leases there (deploy/base/rbac.yaml); \
+                     until others see us by one, each replica asks nodes by itself"
+                );
+            }
             let pause = match self.own.state {
                 State::Starting => START_BEAT.min(self.beat),
                 State::Ready | State::Stopping => self.beat,

@@ -15,6 +15,8 @@ use super::lease::{Presence, State};
 #[derive(Debug, Default)]
 pub(super) struct Sightings {
     seen: HashMap<String, Sighting>,
+    /// When all Leases were read last.
+    looked: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -54,6 +56,13 @@ impl Sightings {
             seen.insert(name, Sighting { version, changed, presence: Presence::read(lease) });
         }
         self.seen = seen;
+        self.looked = Some(now);
+    }
+
+    /// The replicas that were there when all Leases were read last: while nobody can read them, nobody
+    /// is taken for gone by them.
+    pub(super) fn seen_last(&self) -> impl Iterator<Item = &Presence> {
+        self.looked.into_iter().flat_map(|looked| self.present(looked))
     }
 
     /// The replicas that are there at `now`. One that was seen for the first time is: it may have died
@@ -94,7 +103,8 @@ mod tests {
 
     fn lease(name: &str, state: State, version: u32, clock: UnixMillis) -> Lease {
         let lasts = SECOND * 10;
-        let presence = Presence { name: name.to_owned(), address: ([10, 0, 0, 1], 1).into(), state, lasts };
+        let address = ([10, 0, 0, 1], 1).into();
+        let presence = Presence { name: name.to_owned(), address, state, lasts, shares: false };
         let mut written = presence.written("custom-api", clock);
         written["metadata"]["resourceVersion"] = json!(version.to_string());
         serde_json::from_value(written).unwrap()

@@ -46,6 +46,29 @@ pub(super) struct Metrics {
     pub(super) nodes_changed: Gauge,
     /// Nodes by what came of their last scrape
     nodes: Family<StateLabel, Gauge>,
+    /// Nodes by who asks them
+    divided: Family<ReplicaLabel, Gauge>,
+    /// Nodes that were another replica's to ask and are ours now
+    taken_over: Family<CauseLabel, Counter>,
+}
+
+/// Why we ask a node that another replica did ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// It is ours by the replicas that are there now.
+    Divided,
+    /// Nothing was told of it for too long.
+    Silent,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReplicaLabel {
+    replica: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CauseLabel {
+    cause: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -73,10 +96,12 @@ impl Metrics {
             in_flight: Gauge::default(),
             nodes_changed: Gauge::default(),
             nodes: Family::default(),
+            divided: Family::default(),
+            taken_over: Family::default(),
         };
         let Self { scrapes, summaries, duration_seconds, body_bytes, rejected_lines, .. } = metrics.clone();
-        let Self { delay_seconds, old_samples, skipped_containers, in_flight, nodes_changed, nodes, .. } =
-            metrics.clone();
+        let Self { delay_seconds, old_samples, skipped_containers, in_flight, nodes, .. } = metrics.clone();
+        let Self { nodes_changed, divided, taken_over, .. } = metrics.clone();
         registry.register("scrapes", "Scrapes finished, by outcome", scrapes);
         registry.register("summaries", "Requests for the kubelets' own rates, by outcome", summaries);
         let help = "Time of one scrape, connection to last byte, in seconds";
@@ -94,6 +119,10 @@ impl Metrics {
             "Nodes whose pods have changed since they were scraped, those included that left since the last sweep";
         registry.register("scrape_nodes_changed", help, nodes_changed);
         registry.register("nodes", "Nodes by what came of their last scrape", nodes);
+        let help = "Nodes by the replica that asks them; without --scrape-sharing each asks all";
+        registry.register("divided_nodes", help, divided);
+        let help = "Nodes that another replica asked and we ask now, because replicas came or went, or it was silent";
+        registry.register("node_take_overs", help, taken_over);
         metrics.begin();
         metrics
     }
@@ -107,6 +136,23 @@ impl Metrics {
         for state in STATES {
             self.nodes.get_or_create(&StateLabel { state }).set(0);
         }
+        for cause in [Cause::Divided, Cause::Silent] {
+            self.taken_over.get_or_create(&cause.label()).inc_by(0);
+        }
+        self.divide(0, 0);
+    }
+
+    /// So many nodes are asked by us, and by others.
+    pub(super) fn divide(&self, own: usize, others: usize) {
+        for (replica, count) in [("own", own), ("other", others)] {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            self.divided.get_or_create(&ReplicaLabel { replica }).set(count);
+        }
+    }
+
+    /// Counts so many nodes that were another's.
+    pub(super) fn take_over(&self, cause: Cause, nodes: usize) {
+        self.taken_over.get_or_create(&cause.label()).inc_by(u64::try_from(nodes).unwrap_or(u64::MAX));
     }
 
     /// Counts a finished scrape.
@@ -124,6 +170,16 @@ impl Metrics {
         let state = NodeState { nodes: self.nodes.clone(), state: NEW };
         state.gauge().inc();
         state
+    }
+}
+
+impl Cause {
+    const fn label(self) -> CauseLabel {
+        let cause = match self {
+            Self::Divided => "divided",
+            Self::Silent => "silent",
+        };
+        CauseLabel { cause }
     }
 }
 

@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! cluster ──nodes──▶ supervisor ──one each──▶ node_task ──when?── plan
+//!                    share ──┴──the rest──▶ others: another replica asks, we wait for its word
 //!    └──starts────────────┘ (poke)               │ address, kubelet, connection
 //!                                                ▼
 //!                                             intake ──batch──▶ store
@@ -22,6 +23,7 @@ mod kubelet;
 mod live_tls;
 mod metrics;
 mod node_task;
+mod others;
 mod plan;
 mod session;
 mod supervisor;

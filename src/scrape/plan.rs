@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::usage::stable_hash;
+
 /// First contact with a whole cluster takes no longer, so that its first usage comes in seconds.
 const LONGEST_SPREAD: Duration = Duration::from_secs(2);
 /// A small cluster needs no spread: this much per node keeps the load flat.
@@ -39,7 +41,7 @@ impl Rhythm {
     pub(super) fn first_contact(&self, node: &str, nodes: usize) -> Duration {
         let nodes = u32::try_from(nodes).unwrap_or(u32::MAX);
         let spread = LONGEST_SPREAD.min(self.resolution / 4).min(SPREAD_PER_NODE.saturating_mul(nodes));
-        spread.mul_f64(share(hash(node, 1)))
+        spread.mul_f64(share(stable_hash(node, 1)))
     }
 
     /// The first point of the node's grid that is not before `earliest`.
@@ -83,7 +85,7 @@ impl Agenda {
     pub(super) fn new(rhythm: Rhythm, node: &str, first: Instant) -> Self {
         Self {
             rhythm,
-            node: hash(node, 0),
+            node: stable_hash(node, 0),
             regular: first,
             early: [None; 2],
             next_extra: first,
@@ -172,16 +174,6 @@ impl Agenda {
         }
         self.want_scrape(now + AFTER_START);
     }
-}
-
-/// FNV-1a with a finish that spreads similar names: the same in every process and version, so that
-/// all replicas spread alike.
-fn hash(text: &str, seed: u64) -> u64 {
-    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0000_0100_0000_01b3;
-    let hash = text.bytes().fold(OFFSET ^ seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME));
-    let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    hash ^ (hash >> 33)
 }
 
 /// A hash as a share of one.

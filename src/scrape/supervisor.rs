@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
-use tokio::sync::{Notify, Semaphore, broadcast, mpsc};
+use tokio::sync::{Notify, Semaphore, broadcast, mpsc, watch};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
-use crate::cluster::{Cluster, View};
+use crate::clock::{Clock, UnixMillis};
+use crate::cluster::{Cluster, Node, View};
 use crate::config::Scraping;
 use crate::readiness::{Heartbeat, Latch};
 use crate::scrape::bound::Bound;
@@ -21,11 +21,12 @@ use crate::scrape::kubelet::Kubelets;
 use crate::scrape::live_tls::LiveTls;
 use crate::scrape::metrics::Metrics;
 use crate::scrape::node_task::{NodeTask, Shared};
+use crate::scrape::others::Others;
 use crate::scrape::plan::Rhythm;
 use crate::scrape::{Error, KubeletAccess};
 use crate::store::Store;
 use crate::telemetry::expiry;
-use crate::usage::{NodeName, Uid};
+use crate::usage::{NodeName, Share, Uid};
 
 /// How soon the first list and the end of the first round are noticed.
 const START_LOOK_INTERVAL: Duration = Duration::from_millis(200);
@@ -65,22 +66,30 @@ impl Scraper {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Scrapes until `stop`, from `filled` on: others may write to the store before. `first_round` is
-    /// released when every node known at the start has been tried once, or after one resolution.
+    /// Scrapes the nodes of `share` until `stop`, from `filled` on: others may write to the store before.
+    /// `first_round` is released when every such node known at the start has been tried once, or after
+    /// one resolution.
     pub async fn run(
         self,
         heartbeat: Heartbeat,
         first_round: Latch,
         filled: CancellationToken,
+        share: watch::Receiver<Share>,
         stop: CancellationToken,
     ) {
         let following = Arc::clone(&self.shared.kubelets.tls).follow();
-        let supervised = self.supervise(heartbeat, first_round, filled);
+        let supervised = self.supervise(heartbeat, first_round, filled, share);
         // Tasks are aborted when their set is dropped, which is here.
         stop.run_until_cancelled(async { tokio::join!(supervised, following) }).await;
     }
 
-    async fn supervise(self, heartbeat: Heartbeat, first_round: Latch, filled: CancellationToken) {
+    async fn supervise(
+        self,
+        heartbeat: Heartbeat,
+        first_round: Latch,
+        filled: CancellationToken,
+        mut share: watch::Receiver<Share>,
+    ) {
         let mut starts = self.shared.intake.cluster.subscribe_starts();
         let mut look = looks(START_LOOK_INTERVAL);
         // Before all pods are known, a scrape's containers would belong to nobody.
@@ -89,8 +98,7 @@ impl Scraper {
             heartbeat.beat();
         }
         let rhythm = Rhythm { epoch: Instant::now(), resolution: self.shared.settings.resolution };
-        let mut nodes =
-            Nodes { shared: self.shared, rhythm, running: HashMap::new(), tasks: JoinSet::new(), seen: None };
+        let mut nodes = Nodes::new(self.shared, rhythm, share.borrow_and_update().clone());
         let (first_tries, all_tried) = mpsc::channel(1);
         nodes.follow(Some(&first_tries));
         drop(first_tries);
@@ -105,6 +113,7 @@ impl Scraper {
                         look = looks(LOOK_INTERVAL);
                     }
                 }
+                Ok(()) = share.changed() => nodes.divide(share.borrow_and_update().clone()),
                 start = starts.recv() => nodes.poke(start),
                 Some(ended) = nodes.tasks.join_next_with_id() => nodes.ended(ended),
             }
@@ -149,20 +158,47 @@ struct Nodes {
     rhythm: Rhythm,
     running: HashMap<NodeName, Running>,
     tasks: JoinSet<()>,
+    share: Share,
+    /// The nodes without a task, because another replica asks them.
+    others: Others,
     /// The revision of the cluster's nodes that the tasks follow.
     seen: Option<u64>,
 }
 
 struct Running {
     uid: Uid,
+    /// Else we ask in another's place, or until it begins to.
+    is_ours: bool,
+    /// What another tells of it counts from here on.
+    since: UnixMillis,
     poke: Arc<Notify>,
     task: AbortHandle,
 }
 
 impl Nodes {
-    /// Begins and ends tasks so that each node of the cluster has one.
+    fn new(shared: Arc<Shared>, rhythm: Rhythm, share: Share) -> Self {
+        let others = Others::new(rhythm.resolution);
+        Self { shared, rhythm, running: HashMap::new(), tasks: JoinSet::new(), share, others, seen: None }
+    }
+
+    /// Another part of the nodes is ours from now on.
+    fn divide(&mut self, share: Share) {
+        self.share = share;
+        let now = self.shared.intake.clock.now();
+        for (name, running) in &mut self.running {
+            let is_ours = self.share.has(name.as_str());
+            if std::mem::replace(&mut running.is_ours, is_ours) && !is_ours {
+                running.since = now;
+            }
+        }
+        self.seen = None;
+        self.follow(None);
+    }
+
+    /// Begins and ends tasks so that each node of the cluster has one, here or at another replica.
     fn follow(&mut self, first_tries: Option<&mpsc::Sender<Infallible>>) {
         let view = self.shared.intake.cluster.view();
+        self.look_at_others(&view);
         if self.seen == Some(view.nodes_revision()) {
             return;
         }
@@ -173,19 +209,51 @@ impl Nodes {
                 running.task.abort();
             }
         }
+        for gone in self.others.leave(&view) {
+            self.shared.intake.store.forget(&gone);
+        }
         self.begin_missing(&view, first_tries);
     }
 
     fn begin_missing(&mut self, view: &View, first_tries: Option<&mpsc::Sender<Infallible>>) {
-        let missing: Vec<_> = view.nodes().filter(|node| !self.running.contains_key(node.name.as_str())).collect();
-        for node in &missing {
-            let name = node.name.clone();
-            let poke = Arc::new(Notify::new());
-            let first = Instant::now() + self.rhythm.first_contact(name.as_str(), missing.len());
-            let task = NodeTask::new(Arc::clone(&self.shared), self.rhythm, name.clone(), first, Arc::clone(&poke));
-            let task = self.tasks.spawn(task.run(first_tries.cloned()));
-            self.running.insert(name, Running { uid: node.uid, poke, task });
+        let missing = view.nodes().filter(|node| !self.running.contains_key(node.name.as_str()));
+        let (missing, of_others): (Vec<_>, Vec<_>) = missing.partition(|node| self.share.has(node.name.as_str()));
+        for node in of_others {
+            self.others.add(node, self.shared.intake.clock.now(), &self.shared.metrics);
         }
+        for node in &missing {
+            let wait = match self.others.take_over(&node.name, &self.shared) {
+                Some(wait) => wait,
+                None => self.rhythm.first_contact(node.name.as_str(), missing.len()),
+            };
+            self.begin(node, wait, first_tries);
+        }
+    }
+
+    fn begin(&mut self, node: &Node, wait: Duration, first_tries: Option<&mpsc::Sender<Infallible>>) {
+        let (name, poke) = (node.name.clone(), Arc::new(Notify::new()));
+        let first = Instant::now() + wait;
+        let task = NodeTask::new(Arc::clone(&self.shared), self.rhythm, name.clone(), first, Arc::clone(&poke));
+        let task = self.tasks.spawn(task.run(first_tries.cloned()));
+        let (is_ours, since) = (self.share.has(name.as_str()), self.shared.intake.clock.now());
+        self.running.insert(name, Running { uid: node.uid, is_ours, since, poke, task });
+    }
+
+    /// Nodes that another replica was to ask and did not are asked by us, until it tells of them; those
+    /// of our tasks end that another replica tells of and that are not ours.
+    fn look_at_others(&mut self, view: &View) {
+        for name in self.others.look(&self.shared) {
+            if let Some(node) = view.node(name.as_str()) {
+                self.begin(node, Duration::ZERO, None);
+            }
+        }
+        let snapshot = self.shared.intake.store.snapshot();
+        for (name, running) in self.running.iter().filter(|(_, running)| !running.is_ours) {
+            if snapshot.node(name).is_some_and(|record| record.last_told > Some(running.since)) {
+                running.task.abort();
+            }
+        }
+        self.shared.metrics.divide(self.running.len(), self.others.count());
     }
 
     /// A container began to run somewhere. Pokes that were lost cost early scrapes only.
@@ -205,12 +273,13 @@ impl Nodes {
         else {
             return;
         };
-        self.running.remove(name.as_str());
+        let Some(running) = self.running.remove(name.as_str()) else { return };
         // Looked at again with the next tick, whatever the revision.
         self.seen = None;
-        match ended {
-            Err(error) if error.is_panic() => tracing::error!(node = %name, "the node's task panicked; it begins anew"),
-            _ => self.shared.intake.store.forget(&name),
+        if ended.is_err_and(|error| error.is_panic()) {
+            tracing::error!(node = %name, "the node's task panicked; it begins anew");
+        } else if self.shared.intake.cluster.view().node(name.as_str()).is_none_or(|node| node.uid != running.uid) {
+            self.shared.intake.store.forget(&name);
         }
     }
 }

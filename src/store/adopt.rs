@@ -1,10 +1,10 @@
-//! What another replica knows of a node, for a store that knows nothing of it yet.
+//! What another replica tells of a node, beside what is known of it here.
 
 use crate::clock::UnixMillis;
-use crate::store::merge::Readings;
+use crate::store::merge::{Merge, Readings};
 use crate::store::names::Names;
 use crate::store::record::{ContainerRecord, NodeRecord, PodRecord};
-use crate::usage::{ContainerName, PodKey, Run, Scrape, Uid};
+use crate::usage::{Base, ContainerName, PodKey, Run, Scrape, Uid};
 
 /// Everything about one node, checked: pods and containers that exist.
 #[derive(Clone, Debug)]
@@ -13,8 +13,12 @@ pub struct Handed {
     pub node: Option<Run>,
     /// Its pods, in any order.
     pub pods: Vec<HandedPod>,
-    /// Its last good scrape.
+    /// Its last scrape, whatever came of it. Times are by our own clock.
     pub scrape: Scrape,
+    /// When the last good scrape began.
+    pub last_success: Option<UnixMillis>,
+    /// When the outcome last changed its kind.
+    pub outcome_since: UnixMillis,
 }
 
 /// One pod of it.
@@ -30,23 +34,105 @@ pub struct HandedPod {
     pub containers: Vec<(ContainerName, Run)>,
 }
 
-/// The first record of a node. Of pods or containers that are told twice the first counts.
-pub(super) fn record(mut handed: Handed, names: &Names) -> NodeRecord {
-    handed.pods.sort_by(|one, other| one.key.cmp(&other.key));
-    handed.pods.dedup_by(|later, kept| later.key == kept.key);
-    let (mut pods, mut containers) = (Vec::with_capacity(handed.pods.len()), Vec::new());
-    for HandedPod { key, uid, first_reported, containers: mut told } in handed.pods {
-        told.sort_by(|(one, _), (other, _)| one.cmp(other));
-        told.dedup_by(|(later, _), (kept, _)| later == kept);
-        let start = containers.len();
-        containers
-            .extend(told.into_iter().map(|(name, run)| ContainerRecord { name: names.shared(name.as_str()), run }));
-        if let Some(containers) = range(start, containers.len()) {
-            pods.push(PodRecord { key, uid, first_reported, containers });
+/// The record that follows `previous`: of each run what was measured last counts, wherever, and what the
+/// other does not tell of is carried over by the rules of a scrape. `None` if nothing told is newer. Of
+/// pods or containers that are told twice the first counts.
+pub(super) fn record(
+    previous: Option<&NodeRecord>,
+    handed: Handed,
+    rules: &Merge<'_>,
+    names: &Names,
+) -> Option<NodeRecord> {
+    let Handed { node, pods, scrape, last_success, outcome_since } = handed;
+    let mut joining = Joining { previous, rules, names, pods: Vec::new(), containers: Vec::new(), is_newer: false };
+    let node = joining.later(previous.and_then(|record| record.node), node);
+    joining.all(pods);
+    // Of an older scrape it is worth knowing at least that another replica makes them.
+    let is_news = previous.is_none_or(|known| Some(scrape.started) > known.last_told);
+    if !is_news && !joining.is_newer {
+        return None;
+    }
+    let Joining { mut pods, containers, .. } = joining;
+    pods.sort_by(|one, other| one.key.cmp(&other.key));
+    let readings = Readings { node, pods: pods.into(), containers: containers.into() };
+    let told = NodeRecord::told(readings, scrape, last_success, outcome_since);
+    Some(match previous {
+        Some(known) => told.beside(known),
+        None => told,
+    })
+}
+
+struct Joining<'a> {
+    previous: Option<&'a NodeRecord>,
+    rules: &'a Merge<'a>,
+    names: &'a Names,
+    pods: Vec<PodRecord>,
+    containers: Vec<ContainerRecord>,
+    is_newer: bool,
+}
+
+impl Joining<'_> {
+    fn all(&mut self, mut told: Vec<HandedPod>) {
+        told.sort_by(|one, other| one.key.cmp(&other.key));
+        told.dedup_by(|later, kept| later.key == kept.key);
+        let absent = self.previous.into_iter().flat_map(NodeRecord::pods);
+        let is_told = |pod: &&PodRecord| told.binary_search_by(|handed| handed.key.cmp(&pod.key)).is_ok();
+        let absent: Vec<_> = absent.filter(|pod| !is_told(pod)).collect();
+        for pod in told {
+            self.pod(pod);
+        }
+        for pod in absent {
+            let exists = (self.rules.pod)(&pod.key.namespace, &pod.key.name).is_some_and(|(_, uid)| uid == pod.uid);
+            if exists {
+                let PodRecord { key, uid, first_reported, .. } = pod.clone();
+                self.pod(HandedPod { key, uid, first_reported, containers: Vec::new() });
+            }
         }
     }
-    let readings = Readings { node: handed.node, pods: pods.into(), containers: containers.into() };
-    NodeRecord::succeed(None, Some(readings), handed.scrape)
+
+    fn pod(&mut self, handed: HandedPod) {
+        let HandedPod { key, uid, first_reported, containers: mut told } = handed;
+        let known = self.previous.and_then(|record| record.pod(&key, uid).map(|pod| (record.containers(pod), pod)));
+        let (known, first_reported) =
+            known.map_or((&[][..], first_reported), |(known, pod)| (known, pod.first_reported.min(first_reported)));
+        told.sort_by(|(one, _), (other, _)| one.cmp(other));
+        told.dedup_by(|(later, _), (kept, _)| later == kept);
+        let start = self.containers.len();
+        let mut known = known.iter().peekable();
+        for (name, run) in told {
+            while let Some(absent) = known.next_if(|container| container.name < name) {
+                self.container(Some(absent), &absent.name, None);
+            }
+            let known = known.next_if(|container| container.name == name);
+            let name = known.map_or_else(|| self.names.shared(name.as_str()), |known| known.name.clone());
+            self.container(known, &name, Some(run));
+        }
+        for absent in known {
+            self.container(Some(absent), &absent.name, None);
+        }
+        if let Some(containers) = range(start, self.containers.len()) {
+            self.pods.push(PodRecord { key, uid, first_reported, containers });
+        }
+    }
+
+    fn container(&mut self, known: Option<&ContainerRecord>, name: &ContainerName, told: Option<Run>) {
+        if let Some(run) = self.later(known.map(|container| container.run), told) {
+            self.containers.push(ContainerRecord { name: name.clone(), run });
+        }
+    }
+
+    /// The run whose last sample is the later one; of the same sample the one with a rate of its own.
+    fn later(&mut self, known: Option<Run>, told: Option<Run>) -> Option<Run> {
+        let known = known.filter(|run| run.last_time() >= self.rules.oldest);
+        let Some(told) = told else { return known };
+        let has_rate = |run: &Run| matches!(run.parts().base, Base::Point { .. });
+        let rank = |run: &Run| (run.last_time(), has_rate(run), !run.awaits_rate());
+        if known.is_some_and(|known| rank(&known) >= rank(&told)) {
+            return known;
+        }
+        self.is_newer = true;
+        Some(told)
+    }
 }
 
 /// Places of a pod's containers; `None` if it has none.
@@ -54,3 +140,6 @@ fn range(start: usize, end: usize) -> Option<std::ops::Range<u32>> {
     let range = u32::try_from(start).ok()?..u32::try_from(end).ok()?;
     (!range.is_empty()).then_some(range)
 }
+
+#[cfg(test)]
+mod tests;

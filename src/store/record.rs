@@ -20,6 +20,8 @@ pub struct NodeRecord {
     pub last_success: Option<UnixMillis>,
     /// When the outcome last changed its kind (success, or one reason of failure).
     pub outcome_since: UnixMillis,
+    /// When the last scrape began that another replica made and told of; `None` if there was none.
+    pub last_told: Option<UnixMillis>,
     /// Sorted by namespace and name.
     pods: Box<[PodRecord]>,
     /// Those of one pod stand together, sorted by name.
@@ -94,7 +96,36 @@ impl NodeRecord {
             .map_or(scrape.started, |record| record.outcome_since);
         let Readings { node, pods, containers } =
             readings.unwrap_or_else(|| previous.map(Self::readings).unwrap_or_default());
-        Self { revision: 0, node, scrape, last_success, outcome_since, pods, containers }
+        let last_told = previous.and_then(|record| record.last_told);
+        Self { revision: 0, node, scrape, last_success, outcome_since, last_told, pods, containers }
+    }
+
+    /// The record that another replica tells of.
+    pub(super) fn told(
+        readings: Readings,
+        scrape: Scrape,
+        last_success: Option<UnixMillis>,
+        outcome_since: UnixMillis,
+    ) -> Self {
+        let Readings { node, pods, containers } = readings;
+        let last_told = Some(scrape.started);
+        Self { revision: 0, node, scrape, last_success, outcome_since, last_told, pods, containers }
+    }
+
+    /// Whether another replica made the last scrape.
+    pub fn is_told(&self) -> bool {
+        self.last_told == Some(self.scrape.started)
+    }
+
+    /// With the scrape of `known`, if that was the later one, and its success, if that was.
+    pub(super) fn beside(mut self, known: &Self) -> Self {
+        if known.scrape.started >= self.scrape.started {
+            self.scrape.clone_from(&known.scrape);
+            self.outcome_since = known.outcome_since;
+        }
+        self.last_success = self.last_success.max(known.last_success);
+        self.last_told = self.last_told.max(known.last_told);
+        self
     }
 
     /// The node's own run and every container's with the names of its pod, to be changed in place.

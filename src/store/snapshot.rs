@@ -1,9 +1,10 @@
 //! The shared map of records: one writer at a time, readers on immutable snapshots.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
+use tokio::sync::broadcast;
 
 use crate::revision::Revisions;
 use crate::store::adopt::{self, Handed};
@@ -12,6 +13,9 @@ use crate::store::names::Names;
 use crate::store::offer;
 use crate::store::record::{NodeRecord, SharedRecord};
 use crate::usage::{Batch, NodeName, Scrape};
+
+/// More names than 5,000 nodes make in a second when all are asked for the first time.
+const SCRAPED_CAPACITY: usize = 4096;
 
 /// An immutable view of all records, as of one revision.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +31,8 @@ pub struct Store {
     /// Held by the one who publishes.
     publishing: Mutex<Revisions>,
     names: Names,
+    /// Made when somebody listens: its room is taken at once.
+    scraped: OnceLock<broadcast::Sender<NodeName>>,
 }
 
 impl Snapshot {
@@ -50,7 +56,8 @@ impl Store {
     /// An empty store that draws its revisions from `revisions`.
     pub fn new(revisions: Revisions) -> Self {
         let empty = Snapshot { revision: revisions.next(), nodes: imbl::HashMap::default() };
-        Self { current: ArcSwap::from_pointee(empty), publishing: Mutex::new(revisions), names: Names::default() }
+        let (current, names, scraped) = (ArcSwap::from_pointee(empty), Names::default(), OnceLock::new());
+        Self { current, publishing: Mutex::new(revisions), names, scraped }
     }
 
     /// The view of this moment: a reference count, no copy.
@@ -71,6 +78,7 @@ impl Store {
         let (readings, merged) =
             batch.map(|batch| merge::merge(previous, batch, scrape.started, rules, &self.names)).unzip();
         self.publish(node, NodeRecord::succeed(previous, readings, scrape));
+        self.tell_scraped(node);
         merged.unwrap_or_default()
     }
 
@@ -80,17 +88,22 @@ impl Store {
         let snapshot = self.snapshot();
         if let Some(record) = snapshot.node(node).and_then(|record| offer::with_rates(record, summary)) {
             self.publish(node, record);
+            self.tell_scraped(node);
         }
     }
 
-    /// Takes what another replica knows of a node. What is known here counts more: a node that has a
-    /// record keeps it. True if it was taken.
-    pub fn adopt(&self, node: &NodeName, handed: Handed) -> bool {
-        let is_new = self.snapshot().node(node).is_none();
-        if is_new {
-            self.publish(node, adopt::record(handed, &self.names));
-        }
-        is_new
+    /// Takes what another replica knows of a node, as far as it is newer than what is known here. True
+    /// if some of it was taken. Pods are judged by `rules`, as those of a batch.
+    pub fn adopt(&self, node: &NodeName, handed: Handed, rules: &Merge<'_>) -> bool {
+        let snapshot = self.snapshot();
+        let record = adopt::record(snapshot.node(node), handed, rules, &self.names);
+        record.map(|record| self.publish(node, record)).is_some()
+    }
+
+    /// Nodes that were scraped here, from now on; what others tell is not among them. A receiver that
+    /// falls behind by [`SCRAPED_CAPACITY`] misses some, and is told so.
+    pub fn subscribe_scraped(&self) -> broadcast::Receiver<NodeName> {
+        self.scraped.get_or_init(|| broadcast::channel(SCRAPED_CAPACITY).0).subscribe()
     }
 
     /// Drops everything remembered of a node that left the cluster.
@@ -98,6 +111,13 @@ impl Store {
         self.change(|next| {
             next.nodes.remove(node);
         });
+    }
+
+    fn tell_scraped(&self, node: &NodeName) {
+        if let Some(scraped) = self.scraped.get() {
+            // Nobody may listen just now.
+            _ = scraped.send(node.clone());
+        }
     }
 
     fn publish(&self, node: &NodeName, mut record: NodeRecord) {

@@ -16,6 +16,7 @@ mod ids;
 mod outcome;
 mod quantity;
 mod run;
+mod share;
 #[cfg(test)]
 mod tests;
 
@@ -24,3 +25,5 @@ pub use ids::{ContainerName, NodeName, PodKey, Uid};
 pub use outcome::{Failure, Outcome, Scrape};
 pub use quantity::{Bytes, Nanocores, QuantityError};
 pub use run::{Base, Recorded, Run, RunParts, Sample, Source, Usage};
+pub use share::Share;
+pub(crate) use share::stable_hash;

@@ -51,6 +51,14 @@ pub enum Failure {
     /// The kubelet's timestamps are too far from our clock.
     #[error("the kubelet's clock is off by {0} s")]
     ClockSkew(i64),
+    /// Another replica asked, and tells what came of it.
+    #[error("{message}")]
+    Told {
+        /// One of [`Failure::REASONS`].
+        reason: &'static str,
+        /// The sentence for a person.
+        message: String,
+    },
 }
 
 impl Failure {
@@ -87,6 +95,7 @@ impl Failure {
             Self::Garbage(_) => "Garbage",
             Self::NotReadyYet => "NotReadyYet",
             Self::ClockSkew(_) => "ClockSkew",
+            Self::Told { reason, .. } => reason,
         }
     }
 }

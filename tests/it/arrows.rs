@@ -25,7 +25,7 @@ const ARROWS: [(&str, &[&str], &str); 17] = [
     ("usage", &[], "is arithmetic"),
     ("sim", &["promtext", "usage"], "speaks as kubelets do"),
     ("sim/demo", &["app", "promtext", "sim", "usage"], "runs the real thing beside the pretended cluster"),
-    ("fuzzing", &["apiserver", "cluster", "export", "promtext", "usage"], "calls the targets of the rooms"),
+    ("fuzzing", &["apiserver", "cluster", "export", "promtext", "replicas", "usage"], "calls the targets of the rooms"),
     ("telemetry", &[], "receives, and knows nobody"),
     ("readiness", &[], "is told, and asks nobody"),
     ("ground", &[], "stands on nothing but itself"),

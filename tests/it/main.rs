@@ -24,6 +24,7 @@ mod manifests;
 mod metrics;
 mod reasons;
 mod replicas;
+mod replicas_sharing;
 mod repository;
 mod reviews;
 mod rules;

@@ -18,11 +18,13 @@ use crate::support::simulation::Simulation;
 use crate::waiting::eventually;
 
 /// Starting, and first usage of everything.
-const START: Duration = Duration::from_secs(20);
+pub(crate) const START: Duration = Duration::from_secs(20);
 /// `--metric-resolution`.
-const RESOLUTION: Duration = Duration::from_secs(5);
+pub(crate) const RESOLUTION: Duration = Duration::from_secs(5);
 /// How much later a scrape may begin on a busy machine, and seconds that are told without fractions.
-const LATENESS: Duration = Duration::from_secs(2);
+pub(crate) const LATENESS: Duration = Duration::from_secs(2);
+/// Of three nodes with ten each.
+const PODS: usize = 30;
 const LEASES: &str = "apis/coordination.k8s.io/v1/namespaces/custom-api/leases";
 
 /// Costs 40 s, nearly all of it waiting.
@@ -42,14 +44,14 @@ async fn a_replica_begins_with_what_another_knows_and_tells_the_same() {
 async fn run(folder: &Path) -> Result<Vec<String>, String> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let simulation = Simulation::start(Scenario::bench(3, 10, 2), folder).await?;
-    let one = Replica::start(&simulation, "one", folder).await?;
-    until_measured(&one).await?;
+    let one = Replica::start(&simulation, "one", folder, &[]).await?;
+    until_measured(&one, PODS).await?;
     eventually(START, async || leases(&simulation, &[("one", "ready")]).await).await?;
 
     let asked_before = simulation.requests();
-    let two = Replica::start(&simulation, "two", folder).await?;
+    let two = Replica::start(&simulation, "two", folder, &[]).await?;
     let at_once = Look::now(&two.client).await?;
-    whole_with_true_windows(&at_once)?;
+    whole_with_true_windows(&at_once, PODS)?;
     let mut seen = taken(&two).await?;
     seen.push(format!("{} requests to kubelets in the start of the second", simulation.requests() - asked_before));
     seen.push(agree(&simulation, &one, &two).await?);
@@ -59,17 +61,22 @@ async fn run(folder: &Path) -> Result<Vec<String>, String> {
 }
 
 /// A running replica and an administrator's client of it.
-struct Replica {
-    server: Server,
-    client: Client,
+pub(crate) struct Replica {
+    pub(crate) server: Server,
+    pub(crate) client: Client,
 }
 
 impl Replica {
     /// Returns when it is ready.
-    async fn start(simulation: &Simulation, name: &str, folder: &Path) -> Result<Self, String> {
+    pub(crate) async fn start(
+        simulation: &Simulation,
+        name: &str,
+        folder: &Path,
+        more: &[&str],
+    ) -> Result<Self, String> {
         let mut arguments = simulation.serve_arguments();
         let flags = ["--metric-resolution", "5s", "--pod-name", name, "--pod-ip", "127.0.0.1"];
-        arguments.extend(flags.map(str::to_owned));
+        arguments.extend(flags.iter().chain(more).map(|&flag| flag.to_owned()));
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let server = block_in_place(|| Server::start(free_port()?, &arguments, &[], &folder.join(name)))?;
         let client = eventually(START, async || simulation.server_client(server.port).await).await?;
@@ -78,21 +85,21 @@ impl Replica {
     }
 }
 
-async fn get(client: &Client, path: &str) -> Result<String, String> {
+pub(crate) async fn get(client: &Client, path: &str) -> Result<String, String> {
     let answer = client.get(format!("{SERVER}{path}")).send().await.map_err(|error| format!("{error:?}"))?;
     let status = answer.status();
     let text = answer.text().await.map_err(|error| format!("{error:?}"))?;
     if status.is_success() { Ok(text) } else { Err(format!("{path}: {status}: {text}")) }
 }
 
-/// Until every rate stands on two samples.
-async fn until_measured(replica: &Replica) -> Result<(), String> {
-    eventually(START, async || whole_with_true_windows(&Look::now(&replica.client).await?)).await
+/// Until each of so many pods is served, every rate from two samples.
+pub(crate) async fn until_measured(replica: &Replica, pods: usize) -> Result<(), String> {
+    eventually(START, async || whole_with_true_windows(&Look::now(&replica.client).await?, pods)).await
 }
 
 /// Every pod is there in both groups, and no rate is the kubelet's own.
-fn whole_with_true_windows(look: &Look) -> Result<(), String> {
-    if look.served.len() != 30 || look.served_plain.len() != 30 || !look.missing.is_empty() {
+fn whole_with_true_windows(look: &Look, pods: usize) -> Result<(), String> {
+    if look.served.len() != pods || look.served_plain.len() != pods || !look.missing.is_empty() {
         return Err(format!("{} pods are served, missing: {:?}", look.served.len(), look.missing));
     }
     let by_kubelet = look.served.values().find(|pod| pod.to_string().contains(r#""source":"Kubelet""#));
@@ -121,7 +128,7 @@ async fn agree(simulation: &Simulation, one: &Replica, two: &Replica) -> Result<
         let (one, two) = tokio::join!(Look::now(&one.client), Look::now(&two.client));
         let (one, two) = (one?, two?);
         for look in [&one, &two] {
-            whole_with_true_windows(look)?;
+            whole_with_true_windows(look, PODS)?;
             compared += true_to_the_curve(&simulation.world, look)?;
         }
         let [of_one, of_two] = &mut behind;
@@ -138,14 +145,18 @@ async fn agree(simulation: &Simulation, one: &Replica, two: &Replica) -> Result<
 
 /// For how long a replica tells of something older than the other does.
 #[derive(Default)]
-struct Behind {
+pub(crate) struct Behind {
     /// By pod: what the other has told, and since when this one lacks it.
     lacking: BTreeMap<String, (jiff::Timestamp, Instant)>,
-    longest: Duration,
+    pub(crate) longest: Duration,
 }
 
 impl Behind {
-    fn look(&mut self, own: &BTreeMap<String, Value>, other: &BTreeMap<String, Value>) -> Result<(), String> {
+    pub(crate) fn look(
+        &mut self,
+        own: &BTreeMap<String, Value>,
+        other: &BTreeMap<String, Value>,
+    ) -> Result<(), String> {
         let now = Instant::now();
         let time = |pod: &Value| pod["timestamp"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
         for (name, pod) in other {
@@ -162,7 +173,7 @@ impl Behind {
     }
 }
 
-fn true_to_the_curve(world: &World, look: &Look) -> Result<usize, String> {
+pub(crate) fn true_to_the_curve(world: &World, look: &Look) -> Result<usize, String> {
     let mut compared = 0;
     for pod in world.pods(kube_vitals::clock::Clock::system().now()) {
         let served = &look.served[&pod.key.to_string()]["containers"];
@@ -214,7 +225,7 @@ async fn leave(simulation: &Simulation, mut one: Replica, mut two: Replica) -> R
 }
 
 /// Whether these and no other Leases are there, each with its state.
-async fn leases(simulation: &Simulation, expected: &[(&str, &str)]) -> Result<(), String> {
+pub(crate) async fn leases(simulation: &Simulation, expected: &[(&str, &str)]) -> Result<(), String> {
     let list = simulation.object(LEASES).await?;
     let items = list["items"].as_array().ok_or_else(|| list.to_string())?;
     let state = |lease: &Value| lease["metadata"]["annotations"]["kube-vitals/state"].as_str().map(str::to_owned);

@@ -16,9 +16,9 @@ use crate::telemetry::expiry;
 const AUTHORITY_DAYS: i64 = 3650;
 /// Certificates live a year: long enough to survive an idle cluster, short enough for a leak to end.
 const CERTIFICATE_DAYS: i64 = 365;
-/// What a replica shows to others is made anew by each process, kept in its memory, and used in its
-/// first seconds; the rest is for clocks that differ.
-const REPLICA_DAYS: i64 = 1;
+/// What a replica shows to others is kept in its memory and made anew several times a day; the rest is
+/// for clocks that differ. Days end at midnight: of one day a minute might be left.
+const REPLICA_DAYS: i64 = 2;
 
 /// A certificate and its key, in PEM.
 pub(super) struct Made {

@@ -21,6 +21,21 @@ pub struct ReplicaArgs {
     /// Address at which other replicas reach the pod we run in
     #[arg(long, env = "KUBE_VITALS_POD_IP", value_name = "ADDRESS")]
     pub pod_ip: Option<String>,
+
+    /// Divide the nodes among all replicas: each kubelet is asked by one of them, which tells the others
+    ///
+    /// Worth it where kubelets or the network between feel that each replica asks; docs/replicas.md tells
+    /// what it costs. Needs --pod-name and --pod-ip, and goes without --tls-cert-file.
+    #[arg(
+        long,
+        env = "KUBE_VITALS_SCRAPE_SHARING",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        default_value = "false"
+    )]
+    pub scrape_sharing: String,
 }
 
 impl ReplicaArgs {
@@ -36,5 +51,20 @@ impl ReplicaArgs {
         let name = faults.read("--pod-name", name?, dns_subdomain);
         let address = faults.read("--pod-ip", address?, plain);
         Some(Pod { name: name?, address: address? })
+    }
+
+    /// Whether scrapes are shared, which takes what makes replicas known to each other.
+    pub(in crate::config) fn shares(&self, pod: Option<&Pod>, certificate_is_given: bool, faults: &mut Faults) -> bool {
+        const FLAG: &str = "--scrape-sharing";
+        let shares = faults.read(FLAG, &self.scrape_sharing, plain) == Some(true);
+        if shares && pod.is_none() {
+            faults
+                .add(FLAG, "needs --pod-name and --pod-ip, by which replicas find each other (deploy/base sets them)");
+        }
+        if shares && certificate_is_given {
+            let why = "replicas know each other by the authority of our own certificates; leave out one of the two";
+            faults.add(FLAG, format!("does not go with --tls-cert-file: {why}"));
+        }
+        shares
     }
 }

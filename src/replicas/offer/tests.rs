@@ -2,25 +2,24 @@ use prometheus_client::registry::Registry;
 
 use super::*;
 use crate::clock::Clock;
-use crate::replicas::fixtures::{NOW, measured, memory};
+use crate::replicas::fixtures::{NOW, intake, measured, memory};
 use crate::replicas::frames::Frames;
-use crate::replicas::hand_over::HandOver;
 
 fn offer(readiness: Readiness) -> Offer {
-    Offer::new(measured().store, readiness, Metrics::register(&mut Registry::default()))
+    Offer::new(measured().store, Clock::manual(NOW).0, readiness, Metrics::register(&mut Registry::default()))
 }
 
 #[tokio::test]
 async fn what_is_given_is_what_another_replica_takes() {
     let offer = offer(Readiness::default());
-    let mut samples = Box::pin(offer.samples(Some(MEDIA_TYPE)).unwrap());
+    let mut samples = offer.samples(Some(MEDIA_TYPE)).unwrap().samples;
     let taker = memory();
-    let hand_over = HandOver::new(taker.clone(), Clock::manual(NOW).0, Duration::from_mins(2), Metrics::default());
+    let intake = intake(taker.clone());
     let mut frames = Frames::default();
     while let Some(piece) = samples.next().await {
         frames.push(&piece.unwrap());
         while let Some(message) = frames.next().unwrap() {
-            assert_eq!(hand_over.adopt(message, &taker.cluster.view()), Some(5));
+            assert_eq!(intake.adopt(message, &taker.cluster.view()), Some(5));
         }
     }
     assert!(frames.is_at_end());
@@ -65,7 +64,7 @@ async fn a_third_taker_is_asked_to_come_again_until_one_is_done() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_taker_gets_a_broken_stream_not_a_short_one() {
     let offer = offer(Readiness::default());
-    let mut samples = Box::pin(offer.samples(Some(MEDIA_TYPE)).unwrap());
+    let mut samples = offer.samples(Some(MEDIA_TYPE)).unwrap().samples;
     tokio::time::advance(LONGEST + Duration::from_secs(1)).await;
     assert!(samples.next().await.unwrap().is_err());
 }

@@ -15,7 +15,8 @@ fn leases(server: &LeaseServer) -> Leases {
 }
 
 fn presence(name: &str, state: State) -> Presence {
-    Presence { name: name.to_owned(), address: ([10, 0, 0, 1], 8080).into(), state, lasts: Duration::from_secs(15) }
+    let address = ([10, 0, 0, 1], 8080).into();
+    Presence { name: name.to_owned(), address, state, lasts: Duration::from_secs(15), shares: true }
 }
 
 #[tokio::test(start_paused = true)]

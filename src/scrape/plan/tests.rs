@@ -33,7 +33,7 @@ fn phases_spread_evenly_over_the_resolution() {
     let rhythm = rhythm();
     let mut tenths = [0_u32; 10];
     for number in 0..1000 {
-        let phase = rhythm.grid_from(hash(&format!("node-{number}"), 0), rhythm.epoch) - rhythm.epoch;
+        let phase = rhythm.grid_from(stable_hash(&format!("node-{number}"), 0), rhythm.epoch) - rhythm.epoch;
         tenths[usize::try_from(phase.as_millis() / 1500).unwrap()] += 1;
     }
     assert!(tenths.iter().all(|count| (60..=140).contains(count)), "{tenths:?}");

@@ -38,6 +38,15 @@ fn an_hour_ago() -> Arc<Mutex<UnixMillis>> {
 }
 
 fn scrape(kubelet: &FakeKubelet, settings: &Scraping, cluster: Arc<Cluster>) -> World {
+    scrape_share(kubelet, settings, cluster, watch::channel(Share::default()).1)
+}
+
+fn scrape_share(
+    kubelet: &FakeKubelet,
+    settings: &Scraping,
+    cluster: Arc<Cluster>,
+    share: watch::Receiver<Share>,
+) -> World {
     let store = Arc::new(Store::new(Revisions::after(0)));
     let mut registry = Registry::default();
     let parts = (Arc::clone(&cluster), Arc::clone(&store), Clock::system());
@@ -48,7 +57,7 @@ fn scrape(kubelet: &FakeKubelet, settings: &Scraping, cluster: Arc<Cluster>) -> 
     let latch = world.readiness.latch("first-round", "nodes are being asked");
     let filled = CancellationToken::new();
     filled.cancel();
-    tokio::spawn(scraper.run(world.heartbeat.clone(), latch, filled, world.stop.clone()));
+    tokio::spawn(scraper.run(world.heartbeat.clone(), latch, filled, share, world.stop.clone()));
     world
 }
 
@@ -204,4 +213,105 @@ async fn a_stop_ends_all_requests() {
     let requests = kubelet.requests_for("/");
     tokio::time::sleep(Duration::from_millis(600)).await;
     assert_eq!(kubelet.requests_for("/"), requests);
+}
+
+mod shared {
+    use super::*;
+    use crate::store::{Handed, Merge};
+    use crate::usage::{Failure, Rejected, Scrape};
+
+    const RESOLUTION: Duration = Duration::from_secs(1);
+
+    /// One node of which this is our part, at a kubelet that counts.
+    async fn world(share: Share) -> (FakeKubelet, World, watch::Sender<Share>) {
+        let kubelet = kubelet(an_hour_ago(), true).await;
+        let settings = Scraping { resolution: RESOLUTION, ..kubelet.settings() };
+        let (divide, share) = watch::channel(share);
+        let world = scrape_share(&kubelet, &settings, one_node(), share);
+        (kubelet, world, divide)
+    }
+
+    fn asked(kubelet: &FakeKubelet) -> usize {
+        kubelet.requests_for("/metrics/resource")
+    }
+
+    /// Another replica has just asked the node.
+    fn tell(world: &World, outcome: Result<(), Failure>) {
+        let now = Clock::system().now();
+        let (duration, rejected) = (Duration::ZERO, Rejected::default());
+        let scrape = Scrape { started: now, duration, body_bytes: 0, address: String::new(), rejected, outcome };
+        let handed = Handed { node: None, pods: vec![], scrape, last_success: Some(now), outcome_since: now };
+        let pod = |namespace: &str, name: &str| Some((PodKey::new(namespace, name), Uid::parse("pod")));
+        let rules = Merge { pod: &pod, oldest: UnixMillis(0) };
+        assert!(world.store.adopt(&"n".into(), handed, &rules));
+    }
+
+    fn of_others() -> Share {
+        Share::of("own", false, &["other"])
+    }
+
+    #[tokio::test]
+    async fn a_node_of_another_replica_is_not_asked_as_long_as_that_tells_of_it() {
+        let (kubelet, world, _divide) = world(of_others()).await;
+        until("ready", || world.readiness.is_ready()).await;
+        for _ in 0..4 {
+            tell(&world, Ok(()));
+            tokio::time::sleep(RESOLUTION).await;
+        }
+        assert_eq!(asked(&kubelet), 0);
+        let silent = until("asked in its place", || asked(&kubelet) > 0).await;
+        assert!(silent < RESOLUTION * 5 / 2, "{silent:?}");
+        until("asked again", || asked(&kubelet) > 2).await;
+        tell(&world, Ok(()));
+        tokio::time::sleep(RESOLUTION * 2).await;
+        let before = asked(&kubelet);
+        tell(&world, Ok(()));
+        tokio::time::sleep(RESOLUTION * 3 / 2).await;
+        assert_eq!(asked(&kubelet), before, "it is asked by the other again");
+    }
+
+    #[tokio::test]
+    async fn a_failing_node_of_another_replica_is_given_the_time_of_its_back_off() {
+        let (kubelet, world, _divide) = world(of_others()).await;
+        tell(&world, Err(Failure::Unauthorized));
+        tokio::time::sleep(RESOLUTION * 4).await;
+        assert_eq!(asked(&kubelet), 0);
+        until("asked in its place", || asked(&kubelet) > 0).await;
+    }
+
+    #[tokio::test]
+    async fn a_node_that_becomes_ours_is_asked_a_resolution_after_it_was_asked_last() {
+        let (kubelet, world, divide) = world(of_others()).await;
+        until("ready", || world.readiness.is_ready()).await;
+        tell(&world, Ok(()));
+        tokio::time::sleep(RESOLUTION / 4).await;
+        divide.send_replace(Share::default());
+        let waited = until("asked", || asked(&kubelet) > 0).await;
+        assert!(waited > RESOLUTION / 2 && waited < RESOLUTION, "{waited:?}");
+    }
+
+    #[tokio::test]
+    async fn a_node_that_is_ours_no_more_is_asked_until_the_other_tells_of_it() {
+        let (kubelet, world, divide) = world(Share::default()).await;
+        until("asked", || asked(&kubelet) > 0).await;
+        divide.send_replace(of_others());
+        let before = asked(&kubelet);
+        until("asked again", || asked(&kubelet) > before + 1).await;
+        tell(&world, Ok(()));
+        tokio::time::sleep(RESOLUTION * 5 / 4).await;
+        let before = asked(&kubelet);
+        tell(&world, Ok(()));
+        tokio::time::sleep(RESOLUTION * 3 / 2).await;
+        assert_eq!(asked(&kubelet), before);
+        assert!(world.usage().is_some(), "what was measured is kept");
+    }
+
+    #[tokio::test]
+    async fn a_node_of_another_replica_that_leaves_is_forgotten() {
+        let (_kubelet, world, _divide) = world(of_others()).await;
+        until("ready", || world.readiness.is_ready()).await;
+        tell(&world, Ok(()));
+        world.cluster.delete::<Node>(&"n".into());
+        until("forgotten", || world.store.snapshot().node(&"n".into()).is_none()).await;
+    }
 }

@@ -21,6 +21,7 @@ pub(super) fn dashboard() -> Dashboard {
             Row { title: "The API server, and our threads", panels: surroundings() },
             Row { title: "What leaves us", panels: outgoing() },
             Row { title: "Replicas, and what is kept", panels: kept() },
+            Row { title: "Shared scrapes", panels: shared() },
         ],
     }
 }
@@ -235,5 +236,30 @@ fn kept() -> Vec<Panel> {
             .query("max(kube_vitals_cluster_label_sets{@})", "label sets that pods carry")
             .query("max(kube_vitals_store_container_names{@})", "container names")
             .query("max(kube_vitals_export_ledger_entries{@})", "sent to stores"),
+    ]
+}
+
+fn shared() -> Vec<Panel> {
+    vec![
+        Panel::new(Stack, "Who asks the nodes", Count, "Nodes that each replica asks by itself; without --scrape-sharing each asks all.")
+            .query(r#"sum by (instance) (kube_vitals_divided_nodes{@, replica="own"})"#, "{{instance}}")
+            .query(r#"max(kube_vitals_divided_nodes{@, replica="other"})"#, "left to others by one, at most"),
+        Panel::new(
+            Lines,
+            "Nodes taken over",
+            PerSecond,
+            "Because replicas came or went (divided), or because the one that was to ask told nothing for too long (silent).",
+        )
+        .query("sum by (cause) (rate(kube_vitals_node_take_overs_total{@}[$__rate_interval]))", "{{cause}}"),
+        Panel::new(Lines, "Scrapes told", PerSecond, "Messages among replicas: one for each scrape and listener, and signs of life.")
+            .query("sum by (direction) (rate(kube_vitals_shared_scrape_messages_total{@}[$__rate_interval]))", "{{direction}}"),
+        Panel::new(Lines, "Bytes of scrapes told", BytesPerSecond, "What replicas send each other instead of asking every node.")
+            .query("sum by (direction) (rate(kube_vitals_shared_scrape_bytes_total{@}[$__rate_interval]))", "{{direction}}"),
+        Panel::new(Lines, "Replicas listened to", Count, "By each replica; as many as there are others, if all is well.")
+            .query("sum by (instance) (kube_vitals_shared_scrape_streams{@})", "{{instance}}"),
+        Panel::new(Lines, "Trouble with shared scrapes", PerSecond, "Streams that ended or did not begin, by the reason; samples and listeners that were dropped.")
+            .query("sum by (reason) (rate(kube_vitals_shared_scrape_stream_ends_total{@}[$__rate_interval]))", "stream: {{reason}}")
+            .query(r#"sum(rate(kube_vitals_shared_scrape_samples_total{@, verdict="dropped"}[$__rate_interval]))"#, "samples dropped")
+            .query("sum(rate(kube_vitals_shared_scrape_listeners_cut_total{@}[$__rate_interval]))", "listeners cut"),
     ]
 }

@@ -1,0 +1,88 @@
+//! The nodes that another replica asks: what it tells of them is counted here as if we had asked, and
+//! silence about one is noticed.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::clock::UnixMillis;
+use crate::cluster::{Node, View};
+use crate::scrape::metrics::{Cause, Metrics, NodeState};
+use crate::scrape::node_task::Shared;
+use crate::usage::{NodeName, Scrape, Uid};
+
+/// Resolutions for which the scrape told last is believed to be followed by another.
+const PATIENCE: u32 = 2;
+/// A failing node is asked more rarely, every four resolutions in the end, and told of so.
+const PATIENCE_WITH_FAILING: u32 = 6;
+
+/// Nodes without a task of ours.
+#[derive(Debug)]
+pub(super) struct Others {
+    resolution: Duration,
+    nodes: HashMap<NodeName, Other>,
+}
+
+#[derive(Debug)]
+struct Other {
+    uid: Uid,
+    /// By our clock, for one that nothing was ever told of.
+    since: UnixMillis,
+    state: NodeState,
+}
+
+impl Others {
+    pub(super) fn new(resolution: Duration) -> Self {
+        Self { resolution, nodes: HashMap::new() }
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Another replica asks this node from `now` on.
+    pub(super) fn add(&mut self, node: &Node, now: UnixMillis, metrics: &Metrics) {
+        let other = || Other { uid: node.uid, since: now, state: metrics.node() };
+        self.nodes.entry(node.name.clone()).or_insert_with(other);
+    }
+
+    /// The nodes that have left the cluster, and are not watched any more.
+    pub(super) fn leave(&mut self, view: &View) -> Vec<NodeName> {
+        let is_gone =
+            |name: &NodeName, other: &mut Other| view.node(name.as_str()).is_none_or(|node| node.uid != other.uid);
+        self.nodes.extract_if(is_gone).map(|(name, _)| name).collect()
+    }
+
+    /// The node is ours from now on; how long until it is to be asked, if it was not ours before: one
+    /// resolution after it was asked last.
+    pub(super) fn take_over(&mut self, name: &NodeName, shared: &Shared) -> Option<Duration> {
+        self.nodes.remove(name)?;
+        shared.metrics.take_over(Cause::Divided, 1);
+        let snapshot = shared.intake.store.snapshot();
+        let asked = snapshot.node(name).map(|record| record.scrape.started);
+        let age = asked.map_or(self.resolution, |asked| shared.intake.clock.now().since(asked));
+        Some(self.resolution.saturating_sub(age))
+    }
+
+    /// Counts the nodes by what was told of them last; the ones that nothing was told of for too long
+    /// are given back, to be asked by us.
+    pub(super) fn look(&mut self, shared: &Shared) -> Vec<NodeName> {
+        let (snapshot, now) = (shared.intake.store.snapshot(), shared.intake.clock.now());
+        let resolution = self.resolution;
+        let is_silent = |name: &NodeName, other: &mut Other| {
+            let scrape = snapshot.node(name).map(|record| &record.scrape);
+            if let Some(scrape) = scrape {
+                other.state.set(&scrape.outcome);
+            }
+            let asked = scrape.map_or(other.since, |scrape| scrape.started.max(other.since));
+            now.since(asked) > patience(resolution, scrape)
+        };
+        let silent: Vec<_> = self.nodes.extract_if(is_silent).map(|(name, _)| name).collect();
+        shared.metrics.take_over(Cause::Silent, silent.len());
+        silent
+    }
+}
+
+fn patience(resolution: Duration, last: Option<&Scrape>) -> Duration {
+    let is_failing = last.is_some_and(|scrape| scrape.outcome.is_err());
+    resolution * if is_failing { PATIENCE_WITH_FAILING } else { PATIENCE }
+}
