@@ -27,9 +27,9 @@ pub(crate) struct Truth {
     pub(crate) subjects: f64,
     /// Label sets of the pods of each namespace.
     pub(crate) label_sets: f64,
-    /// More texts cannot be shared by what there was at any time: names of nodes and namespaces, and what
-    /// is in labels.
-    pub(crate) most_texts: f64,
+    /// More texts or label sets cannot be in use at any time: one for each pod, those of the last half minute
+    /// included that lists can go on from, and names.
+    pub(crate) most_in_use: f64,
 }
 
 impl Truth {
@@ -51,7 +51,7 @@ impl Truth {
             containers,
             subjects: nodes + pods + containers + f64::from(scenario.passing_nodes),
             label_sets: label_sets.len() as f64,
-            most_texts: f64::from(scenario.nodes * (scenario.pods_per_node + 1)),
+            most_in_use: f64::from(scenario.nodes * (2 * scenario.pods_per_node + 1)),
         }
     }
 }
