@@ -7,12 +7,12 @@ use super::{
     ShutdownArgs, TelemetryArgs,
 };
 
-const EXAMPLES: &str = "\
-Examples:
-  Try it with no cluster at all:
+const DEMO_EXAMPLE: &str = "  Try it with no cluster at all:
     kube-vitals demo
 
-  Serve, as a pod in the cluster (deploy/base does this):
+";
+
+const EXAMPLES: &str = "  Serve, as a pod in the cluster (deploy/base does this):
     kube-vitals serve
 
   Serve from outside, against the cluster of a kubeconfig:
@@ -44,7 +44,7 @@ Examples:
 /// `D` is the argument group of `demo`: it belongs to the simulated cluster, which this room does
 /// not know.
 #[derive(Debug, Parser)]
-#[command(name = "kube-vitals", version, about, long_about = LONG_ABOUT, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "kube-vitals", version, about, long_about = LONG_ABOUT, after_help = examples(), max_term_width = 100)]
 pub struct Cli<D: Args> {
     /// What to do.
     #[command(subcommand)]
@@ -57,12 +57,19 @@ An aggregated metrics API for Kubernetes.
 Watches nodes and pods, asks every kubelet, keeps the latest usage in memory and serves it through
 the API aggregator: to kubectl top, to autoscalers, and to you.";
 
+/// Of what there is: what is shipped is without the simulated cluster.
+fn examples() -> String {
+    let demo = if cfg!(feature = "demo") { DEMO_EXAMPLE } else { "" };
+    format!("Examples:\n{demo}{EXAMPLES}")
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command<D: Args> {
     /// Serve the API: in a cluster, or against one with --kubeconfig
     Serve(Box<ServeArgs>),
     /// Run a whole simulated cluster and serve it; needs nothing else
+    #[command(hide = !cfg!(feature = "demo"))]
     Demo(D),
     /// Print the version
     Version,
