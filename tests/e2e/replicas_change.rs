@@ -65,9 +65,11 @@ pub(crate) async fn a_killed_replica_costs_only_what_it_was_asked(e: &Environmen
     let count = |is_it: &dyn Fn(&Failed) -> bool| seen.failed.iter().filter(|failed| is_it(failed)).count();
     println!("  of them {} were under way in the replica that died", count(&died));
     println!("  and {} were sent to its address before the endpoint was gone", count(&refused));
-    // Each is an answer of the aggregator's own, for want of one of ours.
+    // Each is an answer of the aggregator's own, for want of one of ours, or visibly broken off where ours had
+    // begun.
     let is_told = |failed: &Failed| failed.how.contains("error trying to reach service");
-    no_other_failed(&seen, |failed| is_told(failed) && (died(failed) || refused(failed)))?;
+    let is_broken_off = |failed: &Failed| failed.how.contains("cut off") && died(failed);
+    no_other_failed(&seen, |failed| is_broken_off(failed) || (is_told(failed) && (died(failed) || refused(failed))))?;
     whole(&seen)
 }
 
