@@ -101,7 +101,7 @@ impl Store {
     }
 
     /// Nodes that were scraped here, from now on; what others tell is not among them. A receiver that
-    /// falls behind by [`SCRAPED_CAPACITY`] misses some, and is told so.
+    /// falls behind by `SCRAPED_CAPACITY` misses some, and is told so.
     pub fn subscribe_scraped(&self) -> broadcast::Receiver<NodeName> {
         self.scraped.get_or_init(|| broadcast::channel(SCRAPED_CAPACITY).0).subscribe()
     }

@@ -11,7 +11,7 @@
 //! key is kept beside the certificate (`ca.key`), so that a later certificate can come from the same
 //! authority and no `caBundle` has to change; it opens no door that `tls.key` does not: the
 //! authority is believed for our Service's name alone. Authorities take over from each other with
-//! overlap, as drawn in [`rotation`]. The room never judges clients.
+//! overlap, as drawn in `rotation`. The room never judges clients.
 
 mod agreement;
 mod api_services;
