@@ -17,7 +17,7 @@
 //! | [`store`] | what we remember: latest usage per node, outcomes |
 //! | [`apiserver`] | the aggregated API: TLS, who asks, may they, what they get |
 //! | [`pressure`] | how near we are to the memory that we may use |
-//! | [`replicas`] | the other replicas of this server, and what they know when we begin |
+//! | [`replicas`] | the other replicas of this server, and what they know of the nodes |
 //! | [`telemetry`] | how we see ourselves: logs, traces, metrics registry |
 //! | [`export`] | passing usage on to other engines |
 //! | [`sim`] | a pretend cluster for the demo, tests and benches |

@@ -1,4 +1,4 @@
-//! The other replicas of this server: who they are, and what they know when we begin.
+//! The other replicas of this server: who they are, and what they know of the nodes.
 //!
 //! Each replica shows itself by a Lease of its own and sees the others by theirs. A replica that
 //! starts takes the latest samples of all nodes from one that is ready, before it turns ready
