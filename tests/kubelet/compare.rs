@@ -1,6 +1,6 @@
 //! Served numbers against true ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::observe::{Look, Served};
 use crate::truth::Run;
@@ -41,8 +41,7 @@ pub(crate) struct Verdict {
 
 /// Compares each distinct answer about each container with the run it came from.
 pub(crate) fn values(looks: &[Look], runs: &[Run]) -> BTreeMap<String, Verdict> {
-    let names: BTreeMap<&str, &str> =
-        looks.iter().flat_map(|look| &look.ids).map(|(id, name)| (id.as_str(), name.as_str())).collect();
+    let names = names(looks);
     let mut verdicts: BTreeMap<String, Verdict> = BTreeMap::new();
     let mut before: BTreeMap<&str, &Served> = BTreeMap::new();
     for look in looks {
@@ -59,6 +58,11 @@ pub(crate) fn values(looks: &[Look], runs: &[Run]) -> BTreeMap<String, Verdict> 
         }
     }
     verdicts
+}
+
+/// `pod/container` by the runtime's id.
+fn names(looks: &[Look]) -> BTreeMap<&str, &str> {
+    looks.iter().flat_map(|look| &look.ids).map(|(id, name)| (id.as_str(), name.as_str())).collect()
 }
 
 /// A served timestamp has whole seconds, so the true one may be up to a second later; the truth is
@@ -118,9 +122,10 @@ pub(crate) fn dishonest_times(looks: &[Look]) -> Vec<String> {
 }
 
 /// How often a running container was looked for, and how often it was there.
+#[derive(Default)]
 pub(crate) struct Presence {
-    /// Looks at which the API server called it running, as at the look before: what the API server
-    /// says reaches us by a watch, a moment later.
+    /// Looks at which the API server called it running, as at the looks before and after: what the
+    /// API server says reaches us by a watch, a moment later, and may change within a look.
     pub(crate) running: u32,
     /// Of these, looks at which it was served.
     pub(crate) served: u32,
@@ -128,38 +133,53 @@ pub(crate) struct Presence {
     pub(crate) alive: u32,
     /// Of these, looks at which it was served.
     pub(crate) served_alive: u32,
+    /// Unix milliseconds of all those looks at which it was not served.
+    pub(crate) absences: Vec<i64>,
 }
 
 /// Presence of every container that ran.
-pub(crate) fn presence(looks: &[Look]) -> BTreeMap<String, Presence> {
-    let mut spans: BTreeMap<&str, Vec<(i64, i64)>> = BTreeMap::new();
-    for look in looks {
-        for (name, span) in &look.ended {
-            spans.entry(name).or_default().push(*span);
-        }
-        for (name, start) in &look.running {
-            spans.entry(name).or_default().push((*start, look.at));
-        }
-    }
+pub(crate) fn presence(looks: &[Look], runs: &[Run]) -> BTreeMap<String, Presence> {
     let mut presence = BTreeMap::new();
-    for (name, spans) in spans {
-        let mut count = Presence { running: 0, served: 0, alive: 0, served_alive: 0 };
-        let before = std::iter::once(None).chain(looks.iter().map(Some));
-        for (before, look) in before.zip(looks) {
-            let served = u32::from(look.containers.contains_key(name) || is_beginning(look, name));
-            let ran_before = before.is_some_and(|before| before.running.get(name) == look.running.get(name));
-            if ran_before && look.running.contains_key(name) {
-                count.running += 1;
-                count.served += served;
-            }
-            if spans.iter().any(|(start, end)| (*start..*end).contains(&look.at)) {
-                count.alive += 1;
-                count.served_alive += served;
-            }
+    for (name, spans) in spans(looks, runs) {
+        let mut count = Presence::default();
+        for (at, look) in looks.iter().enumerate() {
+            let start = look.running.get(name);
+            let beside = [at.checked_sub(1), Some(at + 1)].map(|beside| looks.get(beside?)?.running.get(name));
+            let is_running = start.is_some() && beside == [start; 2];
+            let is_alive = spans.iter().any(|(start, end)| (*start..*end).contains(&look.at));
+            let is_served = look.containers.contains_key(name) || is_beginning(look, name);
+            count.running += u32::from(is_running);
+            count.served += u32::from(is_running && is_served);
+            count.alive += u32::from(is_alive);
+            count.served_alive += u32::from(is_alive && is_served);
+            count.absences.extend((!is_served && (is_running || is_alive)).then_some(look.at));
         }
         presence.insert(name.to_owned(), count);
     }
     presence
+}
+
+/// Start and end of all runs of each container. A status tells its start in whole seconds, up to one
+/// too early; the runtime made the container at a time that is known, shortly before.
+fn spans<'looks>(looks: &'looks [Look], runs: &[Run]) -> BTreeMap<&'looks str, BTreeSet<(i64, i64)>> {
+    let mut spans: BTreeMap<&str, BTreeMap<i64, i64>> = BTreeMap::new();
+    for look in looks {
+        let running = look.running.iter().map(|(name, start)| (name, *start, look.at));
+        let ended = look.ended.iter().map(|(name, (start, end))| (name, *start, *end));
+        for (name, start, end) in running.chain(ended) {
+            let last = spans.entry(name).or_default().entry(start).or_insert(end);
+            *last = end.max(*last);
+        }
+    }
+    let names = names(looks);
+    let made = |name: &str, start: i64| {
+        let of_it = runs.iter().filter(|run| names.get(run.id.as_str()) == Some(&name));
+        of_it.map(|run| run.start).filter(|made| (start..start + 1000).contains(made)).max()
+    };
+    let known = |(name, spans): (_, BTreeMap<_, _>)| {
+        (name, spans.into_iter().map(|(start, end)| (made(name, start).unwrap_or(start), end)).collect())
+    };
+    spans.into_iter().map(known).collect()
 }
 
 /// Whether it is served without CPU, just after its start.

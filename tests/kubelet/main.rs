@@ -104,7 +104,8 @@ async fn judge(client: &kube::Client, sampler: truth::Sampler, started: Instant)
     let looks = observe::watch(client, WATCHED).await?;
     println!("{} looks over {} s", looks.len(), WATCHED.as_secs());
     let mut faults = compare::dishonest_times(&looks);
-    let verdicts = compare::values(&looks, &sampler.finish());
+    let runs = sampler.finish();
+    let verdicts = compare::values(&looks, &runs);
     for (name, verdict) in &verdicts {
         println!(
             "{name}: {} answers ({} first windows, the shortest {} ms; {} more of unknown truth), CPU {:.2} m true, {:.2} m served, \
@@ -124,7 +125,7 @@ async fn judge(client: &kube::Client, sampler: truth::Sampler, started: Instant)
     if verdicts.values().all(|verdict| verdict.first_windows == 0) {
         faults.push("no first window after a start was compared".to_owned());
     }
-    faults.extend(absences(&looks));
+    faults.extend(absences(&looks, &runs));
     if first > FIRST_USAGE_LIMIT {
         faults.push(format!("first usage took {first:?}"));
     }
@@ -143,9 +144,9 @@ fn hardly_compared(looks: &[observe::Look], verdicts: &BTreeMap<String, compare:
         .collect()
 }
 
-fn absences(looks: &[observe::Look]) -> Vec<String> {
+fn absences(looks: &[observe::Look], runs: &[truth::Run]) -> Vec<String> {
     let mut faults = Vec::new();
-    for (name, presence) in compare::presence(looks) {
+    for (name, presence) in compare::presence(looks, runs) {
         let share = f64::from(presence.served_alive) / f64::from(presence.alive.max(1));
         println!(
             "{name}: served at {} of {} looks while running by its status, {:.1} % of its true life",
@@ -154,7 +155,14 @@ fn absences(looks: &[observe::Look]) -> Vec<String> {
             share * 100.0
         );
         if presence.served < presence.running || (presence.running > 0 && share < SERVED_SHARE) {
-            faults.push(format!("{name}: not served all the time it ran"));
+            faults.push(format!(
+                "{name}: not served all the time it ran: at {} of {} looks while running by its status, {:.1} % of its true \
+                 life; absent at {:?}",
+                presence.served,
+                presence.running,
+                share * 100.0,
+                presence.absences
+            ));
         }
     }
     faults
