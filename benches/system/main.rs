@@ -4,7 +4,7 @@
 //! its own. `cargo bench --bench system -- --nodes 1000` prints the figures; nothing is judged here.
 //! Of several sizes, such as `--nodes 100,1000,5000`, it also tells how the costs grow. Where `--beside`
 //! names another build of the server, both run at the same time against the same cluster, so that what
-//! else the machine does befalls both alike. What `--serve-argument` and `--traces-per-million` add is
+//! else the machine does befalls both alike; `--metrics-server` does so with what most clusters run. What `--serve-argument` and `--traces-per-million` add is
 //! for the first alone: beside the same build without them, it shows what they cost.
 
 #![allow(
@@ -16,6 +16,8 @@
     reason = "a bench that measures real time and prints what it saw"
 )]
 
+#[path = "../../tests/support/pair.rs"]
+mod pair;
 #[path = "../../tests/support/process.rs"]
 #[allow(dead_code, reason = "the suites use more of it")]
 mod process;
@@ -34,6 +36,7 @@ mod cpu;
 mod crowd;
 mod freshness;
 mod growth;
+mod metrics_server;
 mod resident;
 mod run;
 mod watch;
@@ -45,7 +48,7 @@ use clap::Parser;
 use kube_vitals::sim::Scenario;
 
 use crate::growth::Costs;
-use crate::run::Run;
+use crate::run::{Candidate, Run};
 use crate::simulation::Simulation;
 
 /// What to simulate.
@@ -70,6 +73,9 @@ struct Arguments {
     /// have no room for the connections of a third.
     #[arg(long, value_name = "PROGRAM")]
     beside: Option<PathBuf>,
+    /// metrics-server, to be measured at the same time.
+    #[arg(long, value_name = "PROGRAM", conflicts_with_all = ["beside", "freshness", "watchers"])]
+    metrics_server: Option<PathBuf>,
     /// One more argument for the first server; repeatable.
     #[arg(long, value_name = "ARGUMENT", allow_hyphen_values = true)]
     serve_argument: Vec<String>,
@@ -98,8 +104,7 @@ impl Arguments {
         Duration::from_secs(u64::from(self.resolution_seconds))
     }
 
-    /// The servers: program and what it is told beside where the cluster is.
-    async fn servers(&self) -> Result<Vec<(PathBuf, Vec<String>)>, String> {
+    async fn servers(&self) -> Result<Vec<Candidate>, String> {
         let every = vec!["--metric-resolution".to_owned(), format!("{}s", self.resolution_seconds)];
         let mut first = every.clone();
         first.extend_from_slice(&self.serve_argument);
@@ -107,8 +112,10 @@ impl Arguments {
             first.extend(collector::start(rate).await?);
         }
         let built = Path::new(env!("CARGO_BIN_EXE_kube-vitals")).to_owned();
-        let beside = self.beside.iter().map(|program| (program.clone(), every.clone()));
-        Ok(std::iter::once((built, first)).chain(beside).collect())
+        let beside = self.beside.iter().map(|program| Candidate::Ours(program.clone(), every.clone()));
+        let peer = self.metrics_server.iter();
+        let peer = peer.map(|program| Candidate::MetricsServer(program.clone(), self.resolution()));
+        Ok(std::iter::once(Candidate::Ours(built, first)).chain(beside).chain(peer).collect())
     }
 }
 
@@ -137,8 +144,8 @@ async fn measure(arguments: &Arguments, nodes: u32) -> Result<Costs, String> {
         arguments.pods_per_node, arguments.containers_per_pod, arguments.resolution_seconds
     );
     let mut runs = Vec::new();
-    for (program, serve) in arguments.servers().await? {
-        runs.push(Run::start(program, &serve, &simulation, folder.path()).await?);
+    for candidate in arguments.servers().await? {
+        runs.push(Run::start(candidate, &simulation, folder.path()).await?);
     }
     tokio::time::sleep(arguments.resolution() * 2).await;
     println!("\nat rest, {} rounds:", arguments.rounds);

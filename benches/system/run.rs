@@ -9,7 +9,15 @@ use crate::client::Door;
 use crate::growth::Costs;
 use crate::server::Server;
 use crate::simulation::Simulation;
-use crate::{answers, crowd, resident, server, usage_of};
+use crate::{answers, crowd, metrics_server, resident, server, usage_of};
+
+/// A server to be measured.
+pub(crate) enum Candidate {
+    /// A build of ours, and what it is told beside where the cluster is.
+    Ours(PathBuf, Vec<String>),
+    /// metrics-server, and its `--metric-resolution`.
+    MetricsServer(PathBuf, Duration),
+}
 
 /// A server that all kubelets have been asked by.
 pub(crate) struct Run {
@@ -22,31 +30,27 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Ready when all pods are served; `told` is what it is told beside where the cluster is.
-    pub(crate) async fn start(
-        program: PathBuf,
-        told: &[String],
-        simulation: &Simulation,
-        folder: &Path,
-    ) -> Result<Self, String> {
+    /// Ready when all pods are served.
+    pub(crate) async fn start(candidate: Candidate, simulation: &Simulation, folder: &Path) -> Result<Self, String> {
         let port = server::free_port()?;
-        let mut serve = simulation.serve_arguments();
-        serve.extend_from_slice(told);
-        let serve: Vec<&str> = serve.iter().map(String::as_str).collect();
         let log = folder.join(format!("server-{port}.log"));
         let pods = simulation.world.pods(Clock::system().now()).count() as u64;
         let started = Instant::now();
-        let server = tokio::task::block_in_place(|| Server::start_build(&program, port, &serve, &[], &log))?;
-        let id = server.process.id();
-        println!("\n{} {}, process {id}", program.display(), told.join(" "));
-        let client = answers::first_usage(simulation, port, pods, started).await;
+        let (server, authority) = tokio::task::block_in_place(|| candidate.start(port, simulation, folder, &log))?;
+        let (id, program) = (server.process.id(), candidate.program());
+        println!("\n{}, process {id}", program.display());
+        let client = answers::first_usage(simulation, port, authority.as_deref(), pods, started).await;
         if client.is_err() {
             println!("{}", std::fs::read_to_string(&log).unwrap_or_default());
         }
         let (client, first_usage) = client?;
         let (resident, peak) = (usage_of::resident_bytes(id)?, usage_of::peak_resident_bytes(id)?);
         println!("resident at that moment: {}, most so far: {}", mebibytes(resident), mebibytes(peak));
-        let door = Door::of(simulation, port).await?;
+        let authority = match authority {
+            Some(pem) => pem,
+            None => simulation.server_authority().await?,
+        };
+        let door = Door::of(simulation, port, &authority)?;
         Ok(Self { program, server, client, door, pods, first_usage })
     }
 
@@ -77,6 +81,36 @@ impl Run {
     }
 }
 
+impl Candidate {
+    fn program(&self) -> PathBuf {
+        match self {
+            Self::Ours(program, _) | Self::MetricsServer(program, _) => program.clone(),
+        }
+    }
+
+    /// The server, and the certificate of it or its authority where that is not in the APIService.
+    fn start(
+        &self,
+        port: u16,
+        simulation: &Simulation,
+        folder: &Path,
+        log: &Path,
+    ) -> Result<(Server, Option<Vec<u8>>), String> {
+        match self {
+            Self::Ours(program, told) => {
+                let mut serve = simulation.serve_arguments();
+                serve.extend_from_slice(told);
+                let serve: Vec<&str> = serve.iter().map(String::as_str).collect();
+                Ok((Server::start_build(program, port, &serve, &[], log)?, None))
+            }
+            Self::MetricsServer(program, resolution) => {
+                let (server, pem) = metrics_server::start(program, port, *resolution, simulation, folder, log)?;
+                Ok((server, Some(pem)))
+            }
+        }
+    }
+}
+
 /// Lets the servers scrape for so long and prints what that cost each; CPU seconds of the first one.
 pub(crate) async fn scraping(runs: &[Run], simulation: &Simulation, time: Duration) -> Result<f64, String> {
     let used = || runs.iter().map(|run| usage_of::cpu_seconds(run.server.process.id())).collect::<Result<Vec<_>, _>>();
@@ -93,7 +127,11 @@ pub(crate) async fn scraping(runs: &[Run], simulation: &Simulation, time: Durati
             run.program.display()
         );
     }
-    Ok(after[0] - before[0])
+    let cpu = |run: usize| after[run] - before[run];
+    if runs.len() == 2 {
+        println!("the first took {:.3} times the CPU of the second", cpu(0) / cpu(1));
+    }
+    Ok(cpu(0))
 }
 
 fn mebibytes(bytes: u64) -> String {

@@ -67,8 +67,25 @@ impl Simulation {
 
     /// The same, for a client with wishes.
     pub(crate) async fn server_client_builder(&self, port: u16) -> Result<reqwest::ClientBuilder, String> {
-        let builder = client(&self.server_authority().await?, self.admin_token())?;
+        self.client_of(&self.server_authority().await?, port)
+    }
+
+    /// A client of any server behind that authority and that port, as an administrator.
+    pub(crate) fn client_of(&self, authority_pem: &[u8], port: u16) -> Result<reqwest::ClientBuilder, String> {
+        let builder = client(authority_pem, self.admin_token())?;
         Ok(builder.resolve(SERVER_NAME, ([127, 0, 0, 1], port).into()))
+    }
+
+    /// The kubeconfig that a server in the cluster has.
+    #[allow(dead_code, reason = "only a server that is not ours is told it by other flags")]
+    pub(crate) fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// Who has signed the kubelets' certificates, as a file.
+    #[allow(dead_code, reason = "only a server that is not ours is told it by other flags")]
+    pub(crate) fn kubelet_authority(&self) -> &Path {
+        &self.kubelet_authority
     }
 
     /// What an administrator shows.
