@@ -60,7 +60,8 @@ fn written(verb: &str, asked: &ResourceRequest) -> String {
     let ResourceRequest { group, version, namespace, resource, subresource, name, .. } = asked;
     let mut parts = if group.is_empty() { vec!["api", version] } else { vec!["apis", group, version] };
     parts.extend(["watch", "proxy"].into_iter().find(|special| *special == verb));
-    let is_namespace = resource == "namespaces" && name == namespace;
+    let is_namespace =
+        resource == "namespaces" && name == namespace && ["", "status", "finalize"].contains(&subresource.as_str());
     // Words that mean something else where a resource is expected.
     let is_hidden = ["watch", "proxy", "namespaces"].contains(&resource.as_str());
     if !is_namespace && (is_hidden || !namespace.is_empty()) {
