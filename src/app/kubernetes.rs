@@ -19,15 +19,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// long is dead.
 const READ_TIMEOUT: Duration = Duration::from_mins(5);
 
-/// The configuration of a kubeconfig, or of the pod we run in.
-pub(super) async fn config(kubeconfig: Option<&Path>) -> anyhow::Result<Config> {
+/// The configuration of a flag's kubeconfig, or of the pod we run in.
+pub(super) async fn config(flag: &str, kubeconfig: Option<&Path>) -> anyhow::Result<Config> {
     let mut config = match kubeconfig {
         Some(path) => {
-            let file = Kubeconfig::read_from(path).with_context(|| format!("cannot use {}", path.display()))?;
-            let options = KubeConfigOptions::default();
-            Config::from_custom_kubeconfig(file, &options)
-                .await
-                .with_context(|| format!("cannot use {}", path.display()))?
+            let useless = || format!("{flag}: {} cannot be used", path.display());
+            let file = Kubeconfig::read_from(path).with_context(useless)?;
+            Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.with_context(useless)?
         }
         None => Config::incluster().context("not in a cluster: give --kubeconfig, or run as a pod")?,
     };
@@ -59,9 +57,9 @@ fn traced(server: &Uri, mut request: Request<Body>) -> Request<Body> {
 }
 
 /// A client for another kubeconfig, or the one there is.
-pub(super) async fn other_client(kubeconfig: Option<&Path>, client: &Client) -> anyhow::Result<Client> {
+pub(super) async fn other_client(flag: &str, kubeconfig: Option<&Path>, client: &Client) -> anyhow::Result<Client> {
     match kubeconfig {
-        Some(path) => self::client(config(Some(path)).await?),
+        Some(path) => self::client(config(flag, Some(path)).await?),
         None => Ok(client.clone()),
     }
 }

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
+use kube::config::{InClusterError, KubeconfigError};
 use rustls::ServerConfig;
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
@@ -41,6 +42,7 @@ use crate::readiness::{Heartbeat, Readiness};
 use crate::revision::Revisions;
 use crate::scrape::Scraper;
 use crate::store::Store;
+use crate::telemetry;
 
 /// Told by `/readyz?verbose`, while we are ready all the same.
 const NODES_LOST: &str = "the watch of nodes is lost; the nodes last known are served";
@@ -113,10 +115,11 @@ pub fn runtime() -> std::io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
 }
 
-/// Whether the operator's flags are what is wrong: `--node-selector` is the one that is read here,
-/// where its grammar is known.
+/// Whether the operator's flags are what is wrong: those whose grammar is known here and not where
+/// they are read, which are `--node-selector`, the kubeconfigs, and what leads to a collector.
 pub fn is_misconfigured(error: &anyhow::Error) -> bool {
-    error.is::<SelectorError>()
+    let of_collector = error.downcast_ref::<telemetry::Error>().is_some_and(telemetry::Error::is_misconfigured);
+    error.is::<SelectorError>() || error.is::<KubeconfigError>() || error.is::<InClusterError>() || of_collector
 }
 
 impl App {
@@ -131,7 +134,7 @@ impl App {
         let node_selector = LabelSelector::parse(&settings.scraping.node_selector).context("--node-selector")?;
         let listener = Listener::bind(&settings.serving)
             .with_context(|| format!("cannot bind {}:{}", settings.serving.address, settings.serving.port))?;
-        let config = kubernetes::config(settings.kubeconfig.as_deref()).await?;
+        let config = kubernetes::config("--kubeconfig", settings.kubeconfig.as_deref()).await?;
         let client = kubernetes::client(config.clone())?;
         let memory = Memory::empty(&settings, &clock);
         let (serving, live) = (Arc::new(ServingCertificate::default()), LiveTrust::default());
@@ -264,7 +267,8 @@ impl Memory {
 
 impl Trust {
     async fn of(settings: &Settings, client: &kube::Client, live: LiveTrust) -> anyhow::Result<Self> {
-        let client = kubernetes::other_client(settings.authentication.kubeconfig.as_deref(), client).await?;
+        let kubeconfig = settings.authentication.kubeconfig.as_deref();
+        let client = kubernetes::other_client("--authentication-kubeconfig", kubeconfig, client).await?;
         Ok(Self { live, client })
     }
 
@@ -320,7 +324,8 @@ impl Door {
         let authenticator =
             Authenticator::new(trust.client.clone(), &settings.authentication, live, clock, metrics.authn)
                 .context("no random key for the memory of tokens")?;
-        let reviewer = kubernetes::other_client(settings.authorization.kubeconfig.as_deref(), client).await?;
+        let kubeconfig = settings.authorization.kubeconfig.as_deref();
+        let reviewer = kubernetes::other_client("--authorization-kubeconfig", kubeconfig, client).await?;
         let authorizer = Authorizer::new(reviewer, &settings.authorization, metrics.authz);
         let limits = Limits {
             requests_in_flight: settings.serving.max_requests_in_flight,

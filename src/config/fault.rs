@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::content::Content;
+
 /// One thing that is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -53,19 +55,20 @@ impl Faults {
         parse(typed).map_err(|message| self.add(flag, message)).ok()
     }
 
-    /// Says so now when a file that is named cannot be read.
-    pub(super) fn file(&mut self, flag: &'static str, path: Option<PathBuf>) -> Option<PathBuf> {
+    /// A file that is named; `None` and one more fault where it cannot be read or does not hold what it
+    /// is for.
+    pub(super) fn file(&mut self, flag: &'static str, path: Option<PathBuf>, content: Content) -> Option<PathBuf> {
         let path = path?;
-        let opened = std::fs::File::open(&path).and_then(|file| file.metadata());
-        match opened {
-            Ok(metadata) if metadata.is_dir() => self.add(flag, format!("{} is a directory", path.display())),
-            Ok(_) => {}
-            Err(error) => self.add(flag, format!("{} cannot be read: {error}", path.display())),
+        match content.check(&path) {
+            Ok(()) => Some(path),
+            Err(message) => {
+                self.add(flag, message);
+                None
+            }
         }
-        Some(path)
     }
 
-    /// Two files that are only of use together.
+    /// A certificate and its key, which are only of use together.
     pub(super) fn pair(
         &mut self,
         (first_flag, first): (&'static str, Option<PathBuf>),
@@ -76,6 +79,7 @@ impl Faults {
             (false, true) => self.add(first_flag, format!("is needed beside {second_flag}")),
             _ => {}
         }
-        self.file(first_flag, first).zip(self.file(second_flag, second))
+        let certificate = self.file(first_flag, first, Content::Certificates);
+        certificate.zip(self.file(second_flag, second, Content::PrivateKey))
     }
 }

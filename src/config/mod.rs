@@ -13,6 +13,7 @@
 
 pub mod args;
 mod check;
+mod content;
 mod fault;
 mod file;
 #[cfg(any(test, feature = "fuzzing"))]

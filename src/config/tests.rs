@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser};
 
+use super::content::tests::certificate_and_key;
 use super::*;
 
 fn typed(flags: &[&str]) -> ServeArgs {
@@ -187,10 +188,8 @@ fn shared_scrapes_need_what_makes_replicas_known_to_each_other() {
     assert!(!settings(&["--scrape-sharing=false"]).unwrap().scrape_sharing);
     let told = settings(&["--scrape-sharing"]).unwrap_err().to_string();
     assert!(told.contains("--scrape-sharing: needs --pod-name and --pod-ip"), "{told}");
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("tls.pem");
-    std::fs::write(&file, "").unwrap();
-    let files = ["--tls-cert-file", "--tls-private-key-file"].map(|flag| format!("{flag}={}", file.display()));
+    let file = certificate_and_key();
+    let files = ["--tls-cert-file", "--tls-private-key-file"].map(|flag| format!("{flag}={}", file.path().display()));
     let flags = [pod[0], pod[1], "--scrape-sharing=true", &files[0], &files[1]];
     assert_eq!(faulty(&flags), ["--scrape-sharing"]);
     assert_eq!(faulty(&["--scrape-sharing=perhaps"]), ["--scrape-sharing"]);
@@ -198,10 +197,8 @@ fn shared_scrapes_need_what_makes_replicas_known_to_each_other() {
 
 #[test]
 fn a_certificate_needs_its_key() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("tls.pem");
-    std::fs::write(&file, "").unwrap();
-    let file = file.display();
+    let file = certificate_and_key();
+    let file = file.path().display();
     assert_eq!(faulty(&[&format!("--kubelet-client-certificate={file}")]), ["--kubelet-client-key"]);
     assert_eq!(faulty(&[&format!("--tls-private-key-file={file}")]), ["--tls-cert-file"]);
     let both = settings(&[&format!("--tls-private-key-file={file}"), &format!("--tls-cert-file={file}")]).unwrap();
@@ -210,12 +207,10 @@ fn a_certificate_needs_its_key() {
 
 #[test]
 fn an_authority_beside_insecure_tls_is_a_contradiction() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("ca.crt");
-    std::fs::write(&file, "").unwrap();
-    let authority = format!("--kubelet-certificate-authority={}", file.display());
+    let file = certificate_and_key();
+    let authority = format!("--kubelet-certificate-authority={}", file.path().display());
     assert_eq!(faulty(&["--kubelet-insecure-tls", &authority]), ["--kubelet-insecure-tls"]);
-    assert_eq!(settings(&[&authority]).unwrap().scraping.tls.trust, KubeletTrust::File(file));
+    assert_eq!(settings(&[&authority]).unwrap().scraping.tls.trust, KubeletTrust::File(file.path().to_owned()));
 }
 
 #[test]

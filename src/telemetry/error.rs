@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-/// Why telemetry cannot start; wrong configuration, to be told and not to be retried.
+/// Why telemetry cannot start; to be told and not to be retried.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The log filter is not one.
@@ -31,4 +31,14 @@ pub enum Error {
     /// Another part of the process installed a subscriber first.
     #[error("logs are already going elsewhere")]
     Installed(#[source] tracing::dispatcher::SetGlobalDefaultError),
+}
+
+impl Error {
+    /// Whether what the operator told is wrong, and not the system.
+    pub const fn is_misconfigured(&self) -> bool {
+        match self {
+            Self::LogFilter(_) | Self::Read { .. } | Self::NoCertificate(_) | Self::Collector(_) => true,
+            Self::Runtime(_) | Self::Installed(_) => false,
+        }
+    }
 }

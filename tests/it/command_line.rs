@@ -30,6 +30,57 @@ fn a_selector_that_cannot_be_read_is_wrong_configuration() {
 }
 
 #[test]
+fn files_of_something_else_are_told_together_with_their_flags() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().display();
+    let flags = [
+        "--kubelet-certificate-authority",
+        "--kubelet-client-certificate",
+        "--kubelet-client-key",
+        "--tls-cert-file",
+        "--tls-private-key-file",
+    ];
+    let typed = flags.map(|flag| format!("{flag}={path}"));
+    let ended = run(&["serve", &typed[0], &typed[1], &typed[2], &typed[3], &typed[4]], &[]);
+    assert_eq!(ended.status.code(), Some(2));
+    let told = text(&ended.stderr);
+    for flag in flags {
+        assert!(told.contains(&format!("{flag}: {path} holds no ")), "{flag}: {told}");
+    }
+}
+
+#[test]
+fn a_kubeconfig_that_is_none_is_wrong_configuration() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "hello").unwrap();
+    let path = file.path().display();
+    let ended = run(&["serve", &format!("--kubeconfig={path}"), "--secure-port=0"], &[]);
+    assert_eq!(ended.status.code(), Some(2));
+    let told = text(&ended.stderr);
+    assert!(told.contains(&format!("--kubeconfig: {path} cannot be used")), "{told}");
+}
+
+#[test]
+fn outside_of_a_cluster_the_flag_that_helps_is_named() {
+    let ended = run(&["serve", "--secure-port=0"], &[]);
+    assert_eq!(ended.status.code(), Some(2));
+    let told = text(&ended.stderr);
+    assert!(told.contains("not in a cluster: give --kubeconfig, or run as a pod"), "{told}");
+}
+
+#[test]
+fn a_collectors_authority_that_is_none_is_wrong_configuration() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://localhost:4317"),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", file.path().to_str().unwrap()),
+    ];
+    let ended = run(&["serve", "--secure-port=0"], &variables);
+    assert_eq!(ended.status.code(), Some(2), "{}", text(&ended.stderr));
+}
+
+#[test]
 fn the_flag_wins_over_the_variable() {
     let ended = run(&["serve", "--metric-resolution=2s"], &[("KUBE_VITALS_METRIC_RESOLUTION", "1s")]);
     assert!(text(&ended.stderr).contains("--metric-resolution: 2s is less than 5s"), "{}", text(&ended.stderr));

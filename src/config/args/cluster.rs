@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::config::content::Content;
 use crate::config::fault::Faults;
 use crate::config::settings::{ApiGroups, Service};
 use crate::config::value::{dns_label, dns_subdomain, given, list};
@@ -45,7 +46,7 @@ pub struct ClusterArgs {
 
 impl ClusterArgs {
     pub(in crate::config) fn kubeconfig(&self, faults: &mut Faults) -> Option<PathBuf> {
-        faults.file("--kubeconfig", given(self.kubeconfig.as_deref()))
+        faults.file("--kubeconfig", given(self.kubeconfig.as_deref()), Content::Any)
     }
 
     pub(in crate::config) fn service(&self, faults: &mut Faults) -> Option<Service> {

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::config::content::Content;
 use crate::config::fault::Faults;
 use crate::config::settings::{Authentication, Authorization};
 use crate::config::value::{duration, given, list};
@@ -62,7 +63,8 @@ pub struct AuthorizationArgs {
 
 impl AuthenticationArgs {
     pub(in crate::config) fn read(&self, faults: &mut Faults) -> Option<Authentication> {
-        let kubeconfig = faults.file("--authentication-kubeconfig", given(self.authentication_kubeconfig.as_deref()));
+        let kubeconfig =
+            faults.file("--authentication-kubeconfig", given(self.authentication_kubeconfig.as_deref()), Content::Any);
         let token_ttl = faults.read(
             "--authentication-token-webhook-cache-ttl",
             &self.authentication_token_webhook_cache_ttl,
@@ -74,7 +76,8 @@ impl AuthenticationArgs {
 
 impl AuthorizationArgs {
     pub(in crate::config) fn read(&self, faults: &mut Faults) -> Option<Authorization> {
-        let kubeconfig = faults.file("--authorization-kubeconfig", given(self.authorization_kubeconfig.as_deref()));
+        let kubeconfig =
+            faults.file("--authorization-kubeconfig", given(self.authorization_kubeconfig.as_deref()), Content::Any);
         let always_allow_paths =
             faults.read("--authorization-always-allow-paths", &self.authorization_always_allow_paths, paths);
         let allowed_ttl = faults.read(

@@ -25,7 +25,7 @@ impl FileArgs {
         variable: &impl Fn(&str) -> Option<String>,
         faults: &mut Faults,
     ) -> Option<Export> {
-        match faults.file(file::FLAG, given(self.config.as_deref())) {
+        match given(self.config.as_deref()) {
             Some(path) => file::read(&path, variable, faults),
             None => Some(Export::default()),
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::config::content::Content;
 use crate::config::fault::Faults;
 use crate::config::settings::{AddressKind, KubeletServerName, KubeletTls, KubeletTrust, Scraping};
 use crate::config::value::{at_least_one, byte_size, duration, given, list, plain};
@@ -175,7 +176,7 @@ impl KubeletArgs {
                 "cannot stand beside --kubelet-certificate-authority: either any certificate is accepted or only its own",
             );
         }
-        let authority = faults.file("--kubelet-certificate-authority", authority);
+        let authority = faults.file("--kubelet-certificate-authority", authority, Content::Certificates);
         let client_certificate = faults.pair(
             ("--kubelet-client-certificate", given(self.kubelet_client_certificate.as_deref())),
             ("--kubelet-client-key", given(self.kubelet_client_key.as_deref())),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use percent_encoding::percent_decode_str;
 
+use crate::config::content::Content;
 use crate::config::fault::Faults;
 use crate::config::settings::{Otlp, OtlpProtocol};
 use crate::config::value::{list, plain};
@@ -94,7 +95,8 @@ impl Signal {
         let timeout = set.read(|names| names.timeout, faults, timeout);
         let gzip = set.read(|names| names.compression, faults, is_gzip);
         let authority = set.of(|names| names.certificate);
-        let authority_file = authority.and_then(|(place, path)| faults.file(place, Some(PathBuf::from(path))));
+        let authority_file =
+            authority.and_then(|(place, path)| faults.file(place, Some(PathBuf::from(path)), Content::Certificates));
         let client_certificate = set.pair(faults);
         let path = if is_base { self.path } else { "" };
         let protocol = protocol?;

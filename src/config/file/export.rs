@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Uri};
 
 use super::section::Section;
+use crate::config::content::Content;
 use crate::config::fault::Faults;
 use crate::config::settings::{Authorize, Export, ExportProtocol, ExportTarget, HeaderSource, OtlpProtocol, TargetTls};
 use crate::config::value::{plain, positive_duration};
@@ -122,10 +123,10 @@ fn target(
 }
 
 fn authorize(entry: &mut Section, faults: &mut Faults) -> Option<Authorize> {
-    let token = entry.value("bearerTokenFile", faults, file).map(Authorize::BearerTokenFile);
+    let token = entry.value("bearerTokenFile", faults, |path| file(path, Content::Any)).map(Authorize::BearerTokenFile);
     let Some(mut basic) = entry.section("basicAuth", faults) else { return token };
     let username = basic.required("username", faults, |text| Ok(text.to_owned()));
-    let password_file = basic.required("passwordFile", faults, file);
+    let password_file = basic.required("passwordFile", faults, |path| file(path, Content::Any));
     basic.end(faults);
     if token.is_some() {
         entry.fault("basicAuth", "cannot stand beside bearerTokenFile", faults);
@@ -141,7 +142,7 @@ fn headers(entry: &mut Section, faults: &mut Faults) -> Vec<(String, HeaderSourc
     });
     headers.extend(entry.table("headersFrom", faults, |name, path| {
         header_name(name)?;
-        file(path).map(HeaderSource::File)
+        file(path, Content::Any).map(HeaderSource::File)
     }));
     headers
 }
@@ -151,9 +152,9 @@ fn tls(entry: &mut Section, is_plain: bool, faults: &mut Faults) -> TargetTls {
     if is_plain {
         entry.fault("tls", "is of no use to a url that begins with http:", faults);
     }
-    let authority = section.value("caFile", faults, file);
-    let chain = section.value("certFile", faults, file);
-    let key = section.value("keyFile", faults, file);
+    let authority = section.value("caFile", faults, |path| file(path, Content::Certificates));
+    let chain = section.value("certFile", faults, |path| file(path, Content::Certificates));
+    let key = section.value("keyFile", faults, |path| file(path, Content::PrivateKey));
     if chain.is_some() != key.is_some() {
         entry.fault("tls", "certFile and keyFile are of use only together", faults);
     }
@@ -199,13 +200,10 @@ fn base_url(text: &str) -> Result<String, String> {
     Err("must have no path: the protocol is grpc".to_owned())
 }
 
-/// A file that can be read now.
-fn file(text: &str) -> Result<PathBuf, String> {
-    match std::fs::metadata(text) {
-        Ok(metadata) if metadata.is_dir() => Err(format!("{text} is a directory")),
-        Ok(_) => Ok(PathBuf::from(text)),
-        Err(error) => Err(format!("{text} cannot be read: {error}")),
-    }
+/// A file that can be read now and holds what it is for.
+fn file(text: &str, content: Content) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    content.check(&path).map(|()| path)
 }
 
 fn header_name(name: &str) -> Result<(), String> {

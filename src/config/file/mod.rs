@@ -32,7 +32,6 @@ const MAX_BYTES: u64 = 1 << 20;
 pub(super) fn read(path: &Path, variable: &impl Fn(&str) -> Option<String>, faults: &mut Faults) -> Option<Export> {
     let mut text = String::new();
     match File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text)) {
-        // That it cannot be opened was told when the flag was read.
         Err(error) => {
             faults.add(FLAG, format!("{} cannot be read: {error}", path.display()));
             None

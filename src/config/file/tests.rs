@@ -1,5 +1,6 @@
 use std::io::Write as _;
 
+use super::super::content::tests::certificate_and_key;
 use super::super::settings::{Authorize, ExportProtocol, HeaderSource, OtlpProtocol};
 use super::*;
 
@@ -46,8 +47,7 @@ fn grpc_has_paths_of_its_own() {
 
 #[test]
 fn everything_can_be_said_of_a_target() {
-    let mut secret = tempfile::NamedTempFile::new().unwrap();
-    secret.write_all(b"secret").unwrap();
+    let secret = certificate_and_key();
     let path = secret.path();
     let file = path.display();
     let read = targets(&format!(

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 
+use crate::config::content::tests::certificate_and_key;
 use crate::config::{Faults, OtlpProtocol, ServeArgs, Settings, Traces};
 
 const ENDPOINT: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318");
@@ -87,7 +88,7 @@ fn headers_time_limit_and_compression_are_read_and_headers_kept_secret() {
 
 #[test]
 fn certificates_are_files_that_must_be_there_and_a_key_belongs_to_a_certificate() {
-    let file = tempfile::NamedTempFile::new().unwrap();
+    let file = certificate_and_key();
     let path = file.path().to_str().unwrap();
     let otlp = traces(
         &[],
