@@ -28,6 +28,7 @@ mod python_clients;
 mod replicas;
 mod replicas_change;
 mod replicas_load;
+mod replicas_sharing;
 mod rotation;
 mod traces;
 mod world;
@@ -128,6 +129,7 @@ fn trials(shared: Option<&Arc<Shared>>) -> Vec<Trial> {
             go_clients::informers_stay_in_sync,
             replicas_change::a_rolling_update_under_load_fails_no_request,
             replicas_change::a_killed_replica_costs_only_what_it_was_asked,
+            replicas_sharing::shared_scrapes_ask_each_kubelet_once,
             disruption::namespaces_wait_for_us_while_we_are_away,
             rotation::our_own_authority_changes_under_load,
             rotation::the_front_proxy_and_its_authority_change_under_load,

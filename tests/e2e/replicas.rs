@@ -51,10 +51,16 @@ impl Replicas {
 
     /// Starts a replica; it gets connections as soon as it is ready.
     pub(crate) async fn start(&self, index: usize) -> Result<(), String> {
+        self.start_with(index, &[]).await
+    }
+
+    /// The same, told more than the others.
+    pub(crate) async fn start_with(&self, index: usize, told: &[&str]) -> Result<(), String> {
         let mut running = self.running.lock().await;
         let port = self.ports[index];
         let mut arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
         let pod = format!("custom-api-server-{index}");
+        arguments.extend_from_slice(told);
         arguments.extend(["--shutdown-delay-duration", SHUTDOWN_DELAY, "--pod-name", &pod, "--pod-ip", "127.0.0.1"]);
         // Spans leave the process at once, so that the suite need not wait for a full batch.
         let batches = [("OTEL_BSP_SCHEDULE_DELAY", "200")];

@@ -31,12 +31,17 @@ pub(crate) async fn a_rolling_update_under_load_fails_no_request(e: &Environment
 
 /// Starts the second, when the first knows every rate from two samples.
 async fn begin_with_two(e: &Environment) -> Checked {
+    until_rates_are_known(e).await?;
+    e.replicas.start(1).await
+}
+
+/// Waits until every rate is from two samples.
+pub(crate) async fn until_rates_are_known(e: &Environment) -> Checked {
     eventually(SETTLED, async || match e.admin.answer("/apis/custom.example.com/v1/pods").await? {
         (status, body) if status.is_success() && !is_by_kubelet(&body) => Ok(()),
         (status, _) => Err(format!("{status}: rates are still the kubelet's own")),
     })
-    .await?;
-    e.replicas.start(1).await
+    .await
 }
 
 async fn roll(e: &Environment) -> Checked {
