@@ -30,6 +30,7 @@ mod simulation;
 mod usage_of;
 
 mod answers;
+mod awake;
 mod client;
 mod collector;
 mod cpu;
@@ -53,6 +54,7 @@ use crate::simulation::Simulation;
 
 /// What to simulate.
 #[derive(Debug, Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 struct Arguments {
     /// Nodes; of several numbers, each is simulated in turn.
     #[arg(long, value_delimiter = ',', default_value = "100")]
@@ -91,6 +93,10 @@ struct Arguments {
     /// Let so many watch one namespace of 30 pods, for two rounds.
     #[arg(long, default_value_t = 0)]
     watchers: usize,
+    /// Keep the processors from sleeping, by work that gives way to all other: what waking them costs
+    /// says more of the machine than of the server.
+    #[arg(long)]
+    awake: bool,
     /// How long the server is left running after the figures, for a profiler.
     #[arg(long, default_value_t = 0)]
     linger_seconds: u64,
@@ -124,6 +130,7 @@ async fn main() -> Result<(), String> {
     let arguments = Arguments::parse();
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     rlimit::increase_nofile_limit(u64::MAX).map_err(|error| error.to_string())?;
+    let _awake = if arguments.awake { awake::keep()? } else { Vec::new() };
     let mut costs = Vec::new();
     for nodes in &arguments.nodes {
         costs.push(measure(&arguments, *nodes).await?);
