@@ -24,6 +24,7 @@ use super::activity::Activity;
 use super::at_once::AtOnce;
 use super::last_word::Line;
 use super::metrics;
+use super::rewoken::Rewoken;
 use super::{CloseConnection, ConnectionId, Metrics, Peer, Trusted};
 
 /// As long as kube-aggregator gives a handshake.
@@ -129,7 +130,7 @@ impl Connection {
         C::Error: std::fmt::Display,
     {
         let graceful = GracefulShutdown::new();
-        let connection = std::pin::pin!(graceful.watch(connection));
+        let connection = Rewoken::new(graceful.watch(connection));
         let end = async {
             tokio::select! {
                 () = self.stopped(activity) => {}

@@ -19,6 +19,7 @@ mod last_word;
 mod metrics;
 mod peer;
 mod peers;
+mod rewoken;
 mod socket;
 #[cfg(test)]
 mod tests;
