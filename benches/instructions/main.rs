@@ -30,6 +30,9 @@ use tokio::runtime::{Builder, Runtime};
 const TOLERANCE_PERCENT: u64 = 5;
 /// Counted twice, and the difference taken: what is done before the first round does not count.
 const ROUNDS: [usize; 2] = [20, 120];
+/// What seems above is counted so often, and the least counts: maps are seeded by chance, so that what is
+/// done before the first round differs, and with it the difference of two runs (by 4 % of a short answer).
+const COUNTINGS: u32 = 3;
 const COUNTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions/counts.txt");
 const REAL_BODY: &[u8] = include_bytes!("../../tests/data/kubelet/resource-1.txt");
 const REAL_PROTOBUF: &[u8] = include_bytes!("../../tests/data/kubelet/resource.delimited.pb");
@@ -78,11 +81,16 @@ fn main() -> Result<(), String> {
     let mut text = String::new();
     let mut exceeded = Vec::new();
     for (place, Part { name, .. }) in PARTS.iter().enumerate() {
-        let [few, many] = ROUNDS;
-        let count = (counted(place, many)? - counted(place, few)?) / (many - few) as u64;
         let before = kept.get(*name).copied();
+        let is_above = |count: u64| before.is_none_or(|kept| count * 100 > kept * (100 + TOLERANCE_PERCENT));
+        let mut count = each(place)?;
+        for _ in 1..COUNTINGS {
+            if is_above(count) {
+                count = count.min(each(place)?);
+            }
+        }
         println!("{name:<52} {count:>9}   kept {}", before.map_or("nothing".to_owned(), |kept| kept.to_string()));
-        if before.is_none_or(|kept| count * 100 > kept * (100 + TOLERANCE_PERCENT)) {
+        if is_above(count) {
             exceeded.push(*name);
         }
         let _ = writeln!(text, "{count} {name}");
@@ -101,6 +109,12 @@ fn kept() -> Result<BTreeMap<String, u64>, String> {
     let text = std::fs::read_to_string(COUNTS).map_err(|error| format!("{COUNTS}: {error}"))?;
     let line = |line: &str| Some((line.split_once(' ')?.1.to_owned(), line.split_once(' ')?.0.parse().ok()?));
     text.lines().map(|text| line(text).ok_or_else(|| format!("{COUNTS}: {text:?}"))).collect()
+}
+
+/// Instructions of one round of a part.
+fn each(part: usize) -> Result<u64, String> {
+    let [few, many] = ROUNDS;
+    Ok(counted(part, many)?.saturating_sub(counted(part, few)?) / (many - few) as u64)
 }
 
 /// Instructions of this program over so many rounds of a part.
