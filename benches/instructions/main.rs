@@ -114,7 +114,8 @@ fn kept() -> Result<BTreeMap<String, u64>, String> {
 /// Instructions of one round of a part.
 fn each(part: usize) -> Result<u64, String> {
     let [few, many] = ROUNDS;
-    Ok(counted(part, many)?.saturating_sub(counted(part, few)?) / (many - few) as u64)
+    let difference = counted(part, many)?.checked_sub(counted(part, few)?);
+    Ok(difference.ok_or("more rounds took fewer instructions")? / (many - few) as u64)
 }
 
 /// Instructions of this program over so many rounds of a part.

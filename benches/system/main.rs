@@ -4,8 +4,9 @@
 //! its own. `cargo bench --bench system -- --nodes 1000` prints the figures; nothing is judged here.
 //! Of several sizes, such as `--nodes 100,1000,5000`, it also tells how the costs grow. Where `--beside`
 //! names another build of the server, both run at the same time against the same cluster, so that what
-//! else the machine does befalls both alike; `--metrics-server` does so with what most clusters run. What `--serve-argument` and `--traces-per-million` add is
-//! for the first alone: beside the same build without them, it shows what they cost.
+//! else the machine does befalls both alike; `--metrics-server` does so with what most clusters run. What
+//! `--serve-argument` and `--traces-per-million` add is for the first alone: beside the same build without
+//! them, it shows what they cost.
 
 #![allow(
     clippy::disallowed_methods,
@@ -110,6 +111,7 @@ impl Arguments {
         Duration::from_secs(u64::from(self.resolution_seconds))
     }
 
+    /// The servers; ours comes first.
     async fn servers(&self) -> Result<Vec<Candidate>, String> {
         let every = vec!["--metric-resolution".to_owned(), format!("{}s", self.resolution_seconds)];
         let mut first = every.clone();

@@ -11,8 +11,8 @@
 //! key is kept beside the certificate (`ca.key`), so that a later certificate can come from the same
 //! authority and no `caBundle` has to change; beside what `tls.key` opens it makes replicas, which tell
 //! each other samples and are no users: for all else the authority is believed for our Service's name
-//! alone. Authorities take over from each other with
-//! overlap, as drawn in `rotation`. The room never judges clients.
+//! alone. Authorities take over from each other with overlap, as drawn in `rotation`. The room never judges
+//! clients.
 
 mod agreement;
 mod api_services;

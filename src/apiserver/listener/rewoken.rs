@@ -3,7 +3,7 @@
 //! An answer written on the connection's own task ([`AtOnce`](super::at_once::AtOnce)) tells the connection
 //! that there is something to send, which wakes the task that is running already. The runtime takes that
 //! for a task that lets others go first, and wakes another thread to take it over: two threads turn up for
-//! each request. Polled again on the spot, it sends and waits.
+//! each request. Polled again on the spot, it sends and waits. A wake from elsewhere is never held back.
 //!
 //! ```text
 //! idle ──poll──▶ polled ──waits──▶ idle ──woken──▶ the task is woken
