@@ -99,7 +99,7 @@ impl World {
             rejected: Rejected::default(),
             outcome: Ok(()),
         };
-        let rules = Merge { pod: &lookup, oldest: self.clock.now() - MAX_AGE };
+        let rules = Merge { pod: &lookup, oldest: self.clock.now() - MAX_AGE, clock_was_set: false };
         self.store.record(&node.into(), Some(&batch), scrape, &rules);
         self.hand.set(self.clock.now().max(at(seconds)));
     }

@@ -40,6 +40,8 @@ pub(super) struct Metrics {
     pub(super) old_samples: Counter,
     /// Containers skipped because their pod does not exist on the node
     pub(super) skipped_containers: Counter,
+    /// Times a node's clock was seen to have been set
+    pub(super) clocks_set: Counter,
     /// Scrapes under way
     pub(super) in_flight: Gauge,
     /// Nodes with other pods than at their last scrape
@@ -93,6 +95,7 @@ impl Metrics {
             rejected_lines: Counter::default(),
             old_samples: Counter::default(),
             skipped_containers: Counter::default(),
+            clocks_set: Counter::default(),
             in_flight: Gauge::default(),
             nodes_changed: Gauge::default(),
             nodes: Family::default(),
@@ -101,7 +104,7 @@ impl Metrics {
         };
         let Self { scrapes, summaries, duration_seconds, body_bytes, rejected_lines, .. } = metrics.clone();
         let Self { delay_seconds, old_samples, skipped_containers, in_flight, nodes, .. } = metrics.clone();
-        let Self { nodes_changed, divided, taken_over, .. } = metrics.clone();
+        let Self { nodes_changed, divided, taken_over, clocks_set, .. } = metrics.clone();
         registry.register("scrapes", "Scrapes finished, by outcome", scrapes);
         registry.register("summaries", "Requests for the kubelets' own rates, by outcome", summaries);
         let help = "Time of one scrape, connection to last byte, in seconds";
@@ -114,6 +117,8 @@ impl Metrics {
         registry.register("old_samples", help, old_samples);
         let help = "Containers skipped because their pod does not exist on the node";
         registry.register("skipped_containers", help, skipped_containers);
+        let help = "Times a node's clock was seen to have been set, after which its CPU rates begin anew";
+        registry.register("node_clocks_set", help, clocks_set);
         registry.register("scrapes_in_flight", "Scrapes under way", in_flight);
         let help =
             "Nodes whose pods have changed since they were scraped, those included that left since the last sweep";

@@ -22,6 +22,7 @@ mod intake;
 mod kubelet;
 mod live_tls;
 mod metrics;
+mod node_clock;
 mod node_task;
 mod others;
 mod plan;

@@ -10,9 +10,10 @@ use tracing::{Instrument, Span, field};
 use crate::cluster::Node;
 use crate::config::{KubeletServerName, Scraping};
 use crate::scrape::address::{addresses, wanted_kinds};
-use crate::scrape::intake::Intake;
+use crate::scrape::intake::{Answer, Intake};
 use crate::scrape::kubelet::{Body, Kubelets, Line, Page};
 use crate::scrape::metrics::{Metrics, NodeState};
+use crate::scrape::node_clock::{NodeClock, Shown};
 use crate::scrape::plan::{Agenda, Rhythm};
 use crate::store::Merged;
 use crate::telemetry::exemplar::Trace;
@@ -43,6 +44,7 @@ pub(super) struct NodeTask {
     /// Reason of the last failure; `None` after a success and before the first scrape.
     failing: Option<&'static str>,
     dial: Dial,
+    clock: NodeClock,
     no_summary_before: Option<Instant>,
 }
 
@@ -58,7 +60,8 @@ impl NodeTask {
     pub(super) fn new(shared: Arc<Shared>, rhythm: Rhythm, name: NodeName, first: Instant, poke: Arc<Notify>) -> Self {
         let state = shared.metrics.node();
         let agenda = Agenda::new(rhythm, name.as_str(), first);
-        Self { shared, name, agenda, poke, state, failing: None, dial: Dial::default(), no_summary_before: None }
+        let (dial, clock) = (Dial::default(), NodeClock::default());
+        Self { shared, name, agenda, poke, state, failing: None, dial, clock, no_summary_before: None }
     }
 
     /// Runs until aborted; drops `first_try` when the node has been asked once.
@@ -115,6 +118,7 @@ impl NodeTask {
         let begun = Instant::now();
         let started = shared.intake.clock.now();
         let answer = self.ask(Page::Resource).await;
+        self.look_at_clock(begun, &answer);
         let address = self.dial.line.asked().to_owned();
         let scrape = Scrape {
             started,
@@ -125,14 +129,26 @@ impl NodeTask {
             outcome: Ok(()),
         };
         let (scrape, merged) = match answer {
-            Ok(body) => take(&shared.intake, &self.name, body, scrape).await,
+            Ok(body) => take(&shared.intake, &self.name, (body, self.clock.was_set()), scrape).await,
             Err(failure) => (shared.intake.fail(&self.name, scrape, failure), Merged::default()),
         };
         self.settle(&scrape, merged);
-        if scrape.outcome.is_err() {
-            self.agenda.failed(Instant::now());
+        match scrape.outcome {
+            Ok(()) => self.clock.stored(Instant::now()),
+            Err(_) => self.agenda.failed(Instant::now()),
         }
         scrape.outcome.is_ok().then_some(merged)
+    }
+
+    fn look_at_clock(&mut self, asked: Instant, answer: &Result<Body, Failure>) {
+        let Some(date) = answer.as_ref().ok().and_then(|body| body.date) else { return };
+        let was_set = self.clock.was_set();
+        let Some(by_ms) = self.clock.look(Shown { date, asked, answered: Instant::now() }) else { return };
+        self.shared.metrics.clocks_set.inc();
+        // One that is set again and again is told of once.
+        if !was_set {
+            tracing::info!(parent: None, node = %self.name, by_ms, "clock was set, its rates begin anew");
+        }
     }
 
     async fn ask(&mut self, page: Page) -> Result<Body, Failure> {
@@ -204,12 +220,18 @@ impl NodeTask {
 }
 
 /// Reads a body where it does no harm.
-async fn take(intake: &Intake, node: &NodeName, body: Body, scrape: Scrape) -> (Scrape, Merged) {
+async fn take(
+    intake: &Intake,
+    node: &NodeName,
+    (body, clock_was_set): (Body, bool),
+    scrape: Scrape,
+) -> (Scrape, Merged) {
     if body.len() <= INLINE_BODY_BYTES {
-        return intake.take(node, (body.form, &body), scrape);
+        return intake.take(node, Answer { form: body.form, bytes: &body, clock_was_set }, scrape);
     }
     let (intake, node) = (intake.clone(), node.clone());
-    match tokio::task::spawn_blocking(move || intake.take(&node, (body.form, &body), scrape)).await {
+    let take = move || intake.take(&node, Answer { form: body.form, bytes: &body, clock_was_set }, scrape);
+    match tokio::task::spawn_blocking(take).await {
         Ok(taken) => taken,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
         // The runtime is shutting down, and this task with it.

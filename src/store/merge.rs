@@ -20,6 +20,9 @@ pub struct Merge<'a> {
     pub pod: &'a PodLookup<'a>,
     /// Samples older than this are neither taken nor carried over.
     pub oldest: UnixMillis,
+    /// The node's clock was set a moment ago: its samples may be from before and from after, so that no
+    /// two make a rate. Each newer one, older ones by that clock among them, begins a run that knows none.
+    pub clock_was_set: bool,
 }
 
 /// Finds a pod by namespace and name.
@@ -150,6 +153,11 @@ impl Merger<'_> {
         }
         let before = known.map(|run| run.last_time());
         let run = match known {
+            Some(run) if run.last_time() == sample.time => run,
+            _ if self.rules.clock_was_set => {
+                self.merged.new_runs += 1;
+                Run::alone(reading.start, sample)
+            }
             None => {
                 self.merged.new_runs += 1;
                 Run::begin(reading.start, sample)

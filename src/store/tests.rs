@@ -79,12 +79,19 @@ impl Fixture {
 
     fn batch(&self, seconds: f64, batch: &Batch<'_>) -> Merged {
         let pod = |namespace: &str, name: &str| self.pods.get(&(namespace.to_owned(), name.to_owned())).cloned();
-        let rules = Merge { pod: &pod, oldest: at(seconds) - MAX_AGE };
+        let rules = Merge { pod: &pod, oldest: at(seconds) - MAX_AGE, clock_was_set: false };
         self.store.record(&self.node, Some(batch), scrape(seconds), &rules)
     }
 
+    /// The same of a node whose clock was set a moment ago.
+    fn clock_was_set(&self, seconds: f64, rows: Vec<Row<'_>>) -> Merged {
+        let pod = |namespace: &str, name: &str| self.pods.get(&(namespace.to_owned(), name.to_owned())).cloned();
+        let rules = Merge { pod: &pod, oldest: at(seconds) - MAX_AGE, clock_was_set: true };
+        self.store.record(&self.node, Some(&Batch { rows, ..Batch::default() }), scrape(seconds), &rules)
+    }
+
     fn fail(&self, seconds: f64, failure: Failure) {
-        let rules = Merge { pod: &|_, _| None, oldest: at(seconds) - MAX_AGE };
+        let rules = Merge { pod: &|_, _| None, oldest: at(seconds) - MAX_AGE, clock_was_set: false };
         self.store.record(&self.node, None, failed(seconds, failure), &rules);
     }
 
@@ -128,6 +135,43 @@ mod recording {
         assert_eq!(store.millicores("b", "app"), Some(50));
         assert_eq!(store.usage("b", "app").unwrap().window, Duration::from_secs(16));
         assert_eq!(store.millicores("a", "app"), Some(0));
+    }
+
+    #[test]
+    fn no_rate_stands_astride_the_moment_when_the_nodes_clock_was_set() {
+        for set_by in [10.0, -10.0] {
+            let store = Fixture::with_pods(&["a"]);
+            store.scrape(15.0, vec![row("a", "app", 10.0, 1_000)]);
+            store.scrape(30.0, vec![row("a", "app", 25.0, 2_500)]);
+            // Taken before the clock was set, after it, and again.
+            for (time, cpu) in [(31.0, 3_100), (46.0 + set_by, 4_600), (61.0 + set_by, 6_100)] {
+                let merged = store.clock_was_set(time + 4.0, vec![row("a", "app", time, cpu)]);
+                assert_eq!((merged.new_runs, merged.awaiting_rate), (1, true), "{set_by} {time}");
+                assert_eq!(store.usage("a", "app").unwrap().time, at(time));
+                assert_eq!(store.millicores("a", "app"), None);
+            }
+            store.scrape(80.0, vec![row("a", "app", 76.0 + set_by, 7_600)]);
+            assert_eq!(store.millicores("a", "app"), Some(100));
+        }
+    }
+
+    #[test]
+    fn a_reading_from_before_the_nodes_clock_was_set_keeps_its_rate() {
+        let store = Fixture::with_pods(&["a"]);
+        store.scrape(15.0, vec![row("a", "app", 10.0, 1_000)]);
+        store.scrape(30.0, vec![row("a", "app", 25.0, 2_500)]);
+        let merged = store.clock_was_set(45.0, vec![row("a", "app", 25.0, 2_500)]);
+        assert_eq!((merged.new_runs, merged.awaiting_rate), (0, false));
+        assert_eq!(store.millicores("a", "app"), Some(100));
+    }
+
+    #[test]
+    fn a_young_run_is_not_measured_from_its_start_by_a_clock_that_was_set() {
+        let store = Fixture::with_pods(&["a"]);
+        let mut young = row("a", "app", 25.0, 500);
+        young.reading.start = Some(at(20.0));
+        store.clock_was_set(30.0, vec![young]);
+        assert_eq!(store.millicores("a", "app"), None);
     }
 
     #[test]
@@ -342,7 +386,7 @@ mod snapshots {
                 let store = &store;
                 scope.spawn(move || {
                     for node in 0..50 {
-                        let rules = Merge { pod: &|_, _| None, oldest: at(0.0) };
+                        let rules = Merge { pod: &|_, _| None, oldest: at(0.0), clock_was_set: false };
                         let name = NodeName::from(format!("{writer}-{node}").as_str());
                         store.record(&name, Some(&Batch::default()), scrape(1.0), &rules);
                     }

@@ -131,6 +131,11 @@ impl Run {
         Self { start, base, last: first }
     }
 
+    /// Begins, or goes on, with a sample that no earlier point can be compared with.
+    pub const fn alone(start: Option<UnixMillis>, sample: Sample) -> Self {
+        Self { start, base: Base::None, last: sample }
+    }
+
     /// The run that another process told of; `None` if there can be no such run: time and counter
     /// only grow.
     pub fn from_parts(RunParts { start, base, last }: RunParts) -> Option<Self> {

@@ -34,8 +34,12 @@ fn scrape() -> Scrape {
     }
 }
 
+fn text(body: &str) -> Answer<'_> {
+    Answer { form: Form::Text, bytes: body.as_bytes(), clock_was_set: false }
+}
+
 fn outcome_of(body: &str) -> crate::usage::Outcome {
-    intake().take(&"n".into(), (Form::Text, body.as_bytes()), scrape()).0.outcome
+    intake().take(&"n".into(), text(body), scrape()).0.outcome
 }
 
 fn usage_of_container(intake: &Intake) -> Option<Usage> {
@@ -49,7 +53,7 @@ fn usage_of_container(intake: &Intake) -> Option<Usage> {
 fn a_good_body_is_stored_with_its_size_and_refused_lines() {
     let intake = intake();
     let body = format!("{}node_cpu_usage_seconds_total NaN 5\n", resource_text(NOW, minutes_ago(1)));
-    let (scrape, merged) = intake.take(&"n".into(), (Form::Text, body.as_bytes()), scrape());
+    let (scrape, merged) = intake.take(&"n".into(), text(&body), scrape());
     assert_eq!(scrape.outcome, Ok(()));
     assert_eq!((scrape.body_bytes, scrape.rejected.count), (body.len() as u64, 1));
     assert!(merged.awaiting_rate && merged.new_runs == 2, "{merged:?}");
@@ -59,7 +63,7 @@ fn a_good_body_is_stored_with_its_size_and_refused_lines() {
 #[test]
 fn the_kubelets_own_rates_make_the_first_usage() {
     let intake = intake();
-    intake.take(&"n".into(), (Form::Text, resource_text(NOW, minutes_ago(1)).as_bytes()), scrape());
+    intake.take(&"n".into(), text(&resource_text(NOW, minutes_ago(1))), scrape());
     assert!(intake.take_rates(&"n".into(), summary_json().as_bytes()));
     let usage = usage_of_container(&intake).unwrap();
     assert_eq!((usage.cpu, usage.source), (Some(Nanocores(250_000_000)), Source::Kubelet));
@@ -68,7 +72,7 @@ fn the_kubelets_own_rates_make_the_first_usage() {
 #[test]
 fn a_summary_without_rates_or_that_is_none_does_not_do() {
     let intake = intake();
-    intake.take(&"n".into(), (Form::Text, resource_text(NOW, minutes_ago(1)).as_bytes()), scrape());
+    intake.take(&"n".into(), text(&resource_text(NOW, minutes_ago(1))), scrape());
     assert!(!intake.take_rates(&"n".into(), br#"{"node": {"nodeName": "n"}, "pods": null}"#));
     assert!(!intake.take_rates(&"n".into(), b"<html>"));
 }
@@ -100,7 +104,7 @@ fn a_clock_that_is_years_off_fails_the_scrape() {
 #[test]
 fn a_failure_keeps_the_samples() {
     let intake = intake();
-    intake.take(&"n".into(), (Form::Text, resource_text(NOW, minutes_ago(1)).as_bytes()), scrape());
+    intake.take(&"n".into(), text(&resource_text(NOW, minutes_ago(1))), scrape());
     let failed = intake.fail(&"n".into(), scrape(), Failure::Unauthorized);
     assert_eq!(failed.outcome, Err(Failure::Unauthorized));
     assert!(usage_of_container(&intake).is_some());
@@ -109,15 +113,14 @@ fn a_failure_keeps_the_samples() {
 #[test]
 fn containers_of_pods_that_are_elsewhere_are_skipped() {
     let intake = intake();
-    let (_, merged) =
-        intake.take(&"other".into(), (Form::Text, resource_text(NOW, minutes_ago(1)).as_bytes()), scrape());
+    let (_, merged) = intake.take(&"other".into(), text(&resource_text(NOW, minutes_ago(1))), scrape());
     assert_eq!(merged.skipped, 1);
 }
 
 #[test]
 fn a_pod_made_anew_under_its_name_is_told_from_the_one_before() {
     let intake = intake();
-    let take = || intake.take(&"n".into(), (Form::Text, resource_text(NOW, minutes_ago(1)).as_bytes()), scrape());
+    let take = || intake.take(&"n".into(), text(&resource_text(NOW, minutes_ago(1))), scrape());
     let known = |uid: &str| {
         let snapshot = intake.store.snapshot();
         let record = snapshot.node(&"n".into()).unwrap();

@@ -4,13 +4,15 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use http::Response;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, DATE};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::cut_off;
+use crate::clock::UnixMillis;
 use crate::promtext::kubelet::Form;
+use crate::scrape::node_clock;
 use crate::usage::Failure;
 
 /// A first guess at a body's size: a kubelet of thirty pods.
@@ -35,6 +37,8 @@ pub(super) struct Reader {
 pub(in crate::scrape) struct Body {
     /// As its content type told.
     pub(in crate::scrape) form: Form,
+    /// What the kubelet's clock showed when it began to answer, to the second.
+    pub(in crate::scrape) date: Option<UnixMillis>,
     bytes: Vec<u8>,
     place: Option<OwnedSemaphorePermit>,
 }
@@ -49,6 +53,7 @@ impl Reader {
     /// long one waits for its place; short ones never wait.
     pub(super) async fn read(&self, answer: Response<Incoming>, limit_bytes: Option<u64>) -> Result<Body, Failure> {
         let form = answer.headers().get(CONTENT_TYPE).map_or(Form::Text, |told| Form::of(told.as_bytes()));
+        let date = answer.headers().get(DATE).and_then(node_clock::date);
         let mut incoming = answer.into_body();
         let limit_bytes = limit_bytes.unwrap_or(self.limit_bytes);
         let told = incoming.size_hint().exact();
@@ -57,7 +62,7 @@ impl Reader {
         }
         let told = told.map(|told| usize::try_from(told).unwrap_or(SHORT_BYTES));
         let bytes = Vec::with_capacity(told.unwrap_or(USUAL_BYTES).min(SHORT_BYTES));
-        let mut body = Body { form, bytes, place: None };
+        let mut body = Body { form, date, bytes, place: None };
         while let Some(frame) = incoming.frame().await {
             let Ok(chunk) = frame.map_err(|error| cut_off(&error))?.into_data() else { continue };
             let length = body.bytes.len() + chunk.len();

@@ -242,7 +242,7 @@ mod shared {
         let scrape = Scrape { started: now, duration, body_bytes: 0, address: String::new(), rejected, outcome };
         let handed = Handed { node: None, pods: vec![], scrape, last_success: Some(now), outcome_since: now };
         let pod = |namespace: &str, name: &str| Some((PodKey::new(namespace, name), Uid::parse("pod")));
-        let rules = Merge { pod: &pod, oldest: UnixMillis(0) };
+        let rules = Merge { pod: &pod, oldest: UnixMillis(0), clock_was_set: false };
         assert!(world.store.adopt(&"n".into(), handed, &rules));
     }
 

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue};
 use http::{Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
+use jiff::fmt::rfc2822::DateTimePrinter;
 
 use super::resource::{Counters, Quirks};
 use super::{broken, resource, summary};
@@ -127,14 +128,15 @@ impl Kubelets {
         let others = Some(next).filter(|_| fault == Some(Fault::OthersPods));
         let others = others.into_iter().flat_map(|node| self.world.pods_of_node(node, at));
         let pods = self.world.pods_of_node(node.index, at).chain(others);
+        let clock = UnixMillis(at.0.saturating_add(quirks.ahead_ms));
         match request.uri().path() {
             "/metrics/resource" => {
                 let (form, kind) = form(request);
-                self.ok(kind, resource::write(form, node, pods, at, quirks))
+                self.ok(clock, kind, resource::write(form, node, pods, at, quirks))
             }
             "/stats/summary" if quirks.error_only => status(StatusCode::INTERNAL_SERVER_ERROR),
             "/stats/summary" => match summary::write(node, pods, at, quirks) {
-                Ok(body) => self.ok(JSON, body),
+                Ok(body) => self.ok(clock, JSON, body),
                 Err(_) => status(StatusCode::INTERNAL_SERVER_ERROR),
             },
             _ => status(StatusCode::NOT_FOUND),
@@ -147,8 +149,10 @@ impl Kubelets {
         token.is_some_and(|token| self.tokens.iter().any(|known| known == token))
     }
 
-    fn ok(&self, kind: HeaderValue, body: Vec<u8>) -> Response<Body> {
+    fn ok(&self, clock: UnixMillis, kind: HeaderValue, body: Vec<u8>) -> Response<Body> {
         let mut response = Response::new(whole(body));
+        // Else the server would tell the time of this machine, which is not the simulation's.
+        response.headers_mut().extend(date(clock).map(|date| (DATE, date)));
         response.headers_mut().insert(CONTENT_TYPE, kind);
         response.headers_mut().insert("process-start-time-unix", self.started.clone());
         response
@@ -162,6 +166,12 @@ fn form<B>(request: &Request<B>) -> (Form, HeaderValue) {
         Form::Text => (Form::Text, TEXT),
         Form::Delimited => (Form::Delimited, PROTOBUF),
     }
+}
+
+/// A clock as HTTP tells it.
+fn date(clock: UnixMillis) -> Option<HeaderValue> {
+    let time = jiff::Timestamp::from_millisecond(clock.0).ok()?;
+    HeaderValue::from_str(&DateTimePrinter::new().timestamp_to_rfc9110_string(&time).ok()?).ok()
 }
 
 /// One node's counter.

@@ -77,11 +77,12 @@ fn contents() -> Vec<Panel> {
             "What was left out",
             PerSecond,
             "Lines that could not be read, samples older than those we have, containers of pods that the API server does \
-             not know on the node.",
+             not know on the node. And how often a node's clock was set, after which its CPU rates begin anew.",
         )
         .query("sum(rate(kube_vitals_rejected_lines_total{@}[$__rate_interval]))", "lines")
         .query("sum(rate(kube_vitals_old_samples_total{@}[$__rate_interval]))", "old samples")
-        .query("sum(rate(kube_vitals_skipped_containers_total{@}[$__rate_interval]))", "unknown containers"),
+        .query("sum(rate(kube_vitals_skipped_containers_total{@}[$__rate_interval]))", "unknown containers")
+        .query("sum(rate(kube_vitals_node_clocks_set_total{@}[$__rate_interval]))", "clocks set"),
         Panel::new(Lines, "What is remembered", Count, "Nodes, pods and containers in the memory of one replica.")
             .query("max by (kind) (kube_vitals_store_records{@})", "{{kind}}")
             .query("max(kube_vitals_scrape_nodes_changed{@})", "nodes with changed pods"),
