@@ -3,55 +3,50 @@
 //! Every long task is spawned here, with a name, and awaited here. One that ends before the stop
 //! takes the process with it: half a server would answer as if it were whole.
 
+mod certificates;
+mod door;
 mod kubernetes;
+mod memory;
 mod readings;
 mod replicas;
 mod rooms;
 mod tasks;
+mod trust;
 mod workers;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::Context;
-use axum::Router;
+use anyhow::Context as _;
 use kube::config::{InClusterError, KubeconfigError};
-use rustls::ServerConfig;
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
-use crate::apiserver::authn::{Authenticate as _, Authenticator, LiveTrust};
-use crate::apiserver::authz::Authorizer;
-use crate::apiserver::certificates::{FileCertificates, Introductions, OwnCertificates};
-use crate::apiserver::tls::{self, ServingCertificate};
-use crate::apiserver::{self, Api, Limits, Listener, ListenerMetrics, Moments, Tag, Trusted};
+use crate::apiserver::authn::LiveTrust;
+use crate::apiserver::tls::ServingCertificate;
+use crate::apiserver::{Api, Listener};
+use crate::app::certificates::Certificates;
+use crate::app::door::Door;
+use crate::app::memory::{Memory, relief};
 use crate::app::replicas::Replicas;
-use crate::app::rooms::{DoorMetrics, Rooms};
+use crate::app::rooms::Rooms;
 use crate::app::tasks::Tasks;
+use crate::app::trust::Trust;
 use crate::app::workers::Workers;
 use crate::clock::Clock;
+use crate::cluster;
 use crate::cluster::selector::{LabelSelector, SelectorError};
 use crate::cluster::watch::Signs;
-use crate::cluster::{self, Cluster};
 use crate::config::{self, Settings};
 use crate::export::Exporter;
-use crate::pressure::{Budget, Guard, Level};
 use crate::readiness::{Heartbeat, Readiness};
-use crate::revision::Revisions;
 use crate::scrape::Scraper;
-use crate::store::Store;
 use crate::telemetry;
 
 /// Told by `/readyz?verbose`, while we are ready all the same.
 const NODES_LOST: &str = "the watch of nodes is lost; the nodes last known are served";
 /// As for nodes.
 const PODS_LOST: &str = "the watch of pods is lost; the pods last known are served";
-
-/// How long moments are kept while memory nears its limit: a third of the shortest resolution that is
-/// usual, so that hardly any has a copy of the samples to itself.
-const KEPT_UNDER_PRESSURE: Duration = Duration::from_secs(5);
 
 /// Everything built, the port bound, nothing running.
 pub struct App {
@@ -72,38 +67,6 @@ pub struct App {
     certificates: Certificates,
     door: Door,
     workers: Workers,
-}
-
-/// What exists, what was measured, and the moments of both, under a name that no other process has; and
-/// who sees to it that there is not too much of it.
-struct Memory {
-    cluster: Arc<Cluster>,
-    store: Arc<Store>,
-    moments: Arc<Moments>,
-    guard: Guard,
-    /// Returns free memory to the system, if it can be told to.
-    give_back: fn(),
-}
-
-/// Whose word counts, and where it is read.
-struct Trust {
-    live: LiveTrust,
-    client: kube::Client,
-}
-
-/// Where the serving certificate comes from.
-enum Certificates {
-    Own(Box<OwnCertificates>),
-    Files(FileCertificates),
-}
-
-/// The port and what is behind it.
-struct Door {
-    listener: Listener,
-    tls: Arc<ServerConfig>,
-    router: Router,
-    trusted: Trusted,
-    metrics: ListenerMetrics,
 }
 
 /// A runtime for [`App`]: the calling thread, which watches and scrapes. Their many short turns cost
@@ -247,115 +210,6 @@ impl App {
         background.join().await;
         tracing::info!("stopped");
         ended
-    }
-}
-
-impl Memory {
-    fn empty(settings: &Settings, clock: &Clock) -> Self {
-        // Changes are fewer than milliseconds, so that versions grow over restarts too.
-        let revisions = Revisions::after(u64::try_from(clock.now().0).unwrap_or_default());
-        let cluster = Arc::new(Cluster::new(revisions.clone()));
-        let store = Arc::new(Store::new(revisions.clone()));
-        let world = (Arc::clone(&cluster), Arc::clone(&store));
-        let tag = Tag::from_random(Uuid::new_v4().as_u64_pair().1);
-        let (resolution, max_sample_age) = (settings.scraping.resolution, settings.max_sample_age);
-        let moments = Moments::new(world, clock.clone(), (revisions, tag), resolution, max_sample_age);
-        let guard = Guard::new(Budget::of_process(settings.memory_limit_bytes));
-        Self { cluster, store, moments: Arc::new(moments), guard, give_back: || {} }
-    }
-}
-
-impl Trust {
-    async fn of(settings: &Settings, client: &kube::Client, live: LiveTrust) -> anyhow::Result<Self> {
-        let kubeconfig = settings.authentication.kubeconfig.as_deref();
-        let client = kubernetes::other_client("--authentication-kubeconfig", kubeconfig, client).await?;
-        Ok(Self { live, client })
-    }
-
-    async fn follow(self, latch: crate::readiness::Latch, stop: CancellationToken) {
-        self.live.follow(self.client, latch, stop).await;
-    }
-}
-
-impl Certificates {
-    async fn of(
-        settings: &Settings,
-        client: &kube::Client,
-        clock: &Clock,
-        serving: &Arc<ServingCertificate>,
-        introductions: Option<Introductions>,
-    ) -> anyhow::Result<Self> {
-        let serving = Arc::clone(serving);
-        if let Some((certificate, key)) = settings.serving.certificate.clone() {
-            let files = FileCertificates::load(certificate, key, &settings.service, clock.clone(), serving);
-            return Ok(Self::Files(files.await?));
-        }
-        let (service, overlap) = (settings.service.clone(), settings.serving.authority_overlap);
-        let own = OwnCertificates::new(client.clone(), service, clock.clone(), overlap, serving);
-        let own = match introductions {
-            Some(introductions) => own.introducing(introductions),
-            None => own,
-        };
-        Ok(Self::Own(Box::new(own)))
-    }
-
-    async fn keep(self, latch: crate::readiness::Latch, stop: CancellationToken) {
-        match self {
-            Self::Own(own) => Box::pin(own.run(latch, stop)).await,
-            Self::Files(files) => {
-                latch.release();
-                files.run(stop).await;
-            }
-        }
-    }
-}
-
-impl Door {
-    async fn build(
-        listener: Listener,
-        serving: Arc<ServingCertificate>,
-        api: Api,
-        settings: &Settings,
-        trust: &Trust,
-        (client, clock): (&kube::Client, Clock),
-        metrics: DoorMetrics,
-    ) -> anyhow::Result<Self> {
-        let live = trust.live.clone();
-        let authenticator =
-            Authenticator::new(trust.client.clone(), &settings.authentication, live, clock, metrics.authn)
-                .context("no random key for the memory of tokens")?;
-        let kubeconfig = settings.authorization.kubeconfig.as_deref();
-        let reviewer = kubernetes::other_client("--authorization-kubeconfig", kubeconfig, client).await?;
-        let authorizer = Authorizer::new(reviewer, &settings.authorization, metrics.authz);
-        let limits = Limits {
-            requests_in_flight: settings.serving.max_requests_in_flight,
-            request_timeout: settings.serving.request_timeout,
-        };
-        let authenticator = Arc::new(authenticator);
-        let judge = Arc::clone(&authenticator);
-        let trusted: Trusted = Arc::new(move |peer| judge.is_front_proxy(peer));
-        let router = apiserver::router(api, authenticator, Arc::new(authorizer), limits, metrics.requests);
-        Ok(Self {
-            listener,
-            tls: Arc::new(tls::server_config(serving, metrics.listener.sessions.clone())?),
-            router,
-            trusted,
-            metrics: metrics.listener,
-        })
-    }
-
-    async fn serve(self, drain: Duration, stop: CancellationToken) {
-        self.listener.serve(self.tls, self.router, self.trusted, self.metrics, drain, stop).await;
-    }
-}
-
-/// Gives up what is kept for clients to go on from. Where memory is short for long, a client still has
-/// the time to go from its list to its watch.
-fn relief(moments: &Arc<Moments>, give_back: fn()) -> impl Fn(Level) + use<> {
-    let moments = Arc::clone(moments);
-    move |level| {
-        moments.keep_only(if level == Level::Critical { Duration::ZERO } else { KEPT_UNDER_PRESSURE });
-        give_back();
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use crate::apiserver::authn::LiveTrust;
 use crate::apiserver::tls::ServingCertificate;
 use crate::apiserver::{register_coverage, register_expirations};
-use crate::app::Memory;
+use crate::app::memory::Memory;
 use crate::app::workers::Workers;
 use crate::store;
 use crate::telemetry::{Registry, runtime};

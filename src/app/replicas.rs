@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::apiserver::authn::LiveTrust;
 use crate::apiserver::certificates::Introductions;
-use crate::app::Memory;
+use crate::app::memory::Memory;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::readiness::Readiness;

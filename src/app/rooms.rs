@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use crate::apiserver::{self, ListenerMetrics, ReviewMetrics, authn, authz};
-use crate::app::Memory;
+use crate::app::memory::Memory;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::export::Exporter;

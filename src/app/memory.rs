@@ -1,0 +1,54 @@
+//! What is remembered, and who sees to it that there is not too much of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::apiserver::{Moments, Tag};
+use crate::clock::Clock;
+use crate::cluster::Cluster;
+use crate::config::Settings;
+use crate::pressure::{Budget, Guard, Level};
+use crate::revision::Revisions;
+use crate::store::Store;
+
+/// How long moments are kept while memory nears its limit: a third of the shortest resolution that is
+/// usual, so that hardly any has a copy of the samples to itself.
+const KEPT_UNDER_PRESSURE: Duration = Duration::from_secs(5);
+
+/// What exists, what was measured, and the moments of both, under a name that no other process has; and
+/// who sees to it that there is not too much of it.
+pub(super) struct Memory {
+    pub(super) cluster: Arc<Cluster>,
+    pub(super) store: Arc<Store>,
+    pub(super) moments: Arc<Moments>,
+    pub(super) guard: Guard,
+    /// Returns free memory to the system, if it can be told to.
+    pub(super) give_back: fn(),
+}
+
+impl Memory {
+    pub(super) fn empty(settings: &Settings, clock: &Clock) -> Self {
+        // Changes are fewer than milliseconds, so that versions grow over restarts too.
+        let revisions = Revisions::after(u64::try_from(clock.now().0).unwrap_or_default());
+        let cluster = Arc::new(Cluster::new(revisions.clone()));
+        let store = Arc::new(Store::new(revisions.clone()));
+        let world = (Arc::clone(&cluster), Arc::clone(&store));
+        let tag = Tag::from_random(Uuid::new_v4().as_u64_pair().1);
+        let (resolution, max_sample_age) = (settings.scraping.resolution, settings.max_sample_age);
+        let moments = Moments::new(world, clock.clone(), (revisions, tag), resolution, max_sample_age);
+        let guard = Guard::new(Budget::of_process(settings.memory_limit_bytes));
+        Self { cluster, store, moments: Arc::new(moments), guard, give_back: || {} }
+    }
+}
+
+/// Gives up what is kept for clients to go on from. Where memory is short for long, a client still has
+/// the time to go from its list to its watch.
+pub(super) fn relief(moments: &Arc<Moments>, give_back: fn()) -> impl Fn(Level) + use<> {
+    let moments = Arc::clone(moments);
+    move |level| {
+        moments.keep_only(if level == Level::Critical { Duration::ZERO } else { KEPT_UNDER_PRESSURE });
+        give_back();
+    }
+}
