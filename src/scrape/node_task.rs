@@ -129,7 +129,8 @@ impl NodeTask {
             outcome: Ok(()),
         };
         let (scrape, merged) = match answer {
-            Ok(body) => take(&shared.intake, &self.name, (body, self.clock.was_set()), scrape).await,
+            Ok(body) if self.clock.was_set() => self.take_with_rates(body, scrape).await,
+            Ok(body) => take(&shared.intake, &self.name, (body, false), scrape).await,
             Err(failure) => (shared.intake.fail(&self.name, scrape, failure), Merged::default()),
         };
         self.settle(&scrape, merged);
@@ -158,28 +159,44 @@ impl NodeTask {
         self.shared.kubelets.ask(&mut self.dial.line, page).await
     }
 
+    /// Readings that make no rate, and the rates beside them: asked for first, so that none of the
+    /// node's pods is without CPU meanwhile.
+    async fn take_with_rates(&mut self, body: Body, scrape: Scrape) -> (Scrape, Merged) {
+        let rates = self.rates().await;
+        let intake = &self.shared.intake;
+        let (scrape, mut merged) = take(intake, &self.name, (body, true), scrape).await;
+        if scrape.outcome.is_ok() && rates.is_some_and(|rates| intake.take_rates(&self.name, &rates)) {
+            merged.awaiting_rate = false;
+        }
+        (scrape, merged)
+    }
+
     /// The kubelet's own rates make usage of runs that have but one sample.
     async fn ask_for_rates(&mut self) {
-        let now = Instant::now();
-        if self.no_summary_before.is_some_and(|until| now < until) {
-            return self.agenda.rates_missing(now, true);
+        let rates = self.rates().await;
+        let is_refused = rates.is_none();
+        if !rates.is_some_and(|rates| self.shared.intake.take_rates(&self.name, &rates)) {
+            self.agenda.rates_missing(Instant::now(), is_refused);
+        }
+    }
+
+    async fn rates(&mut self) -> Option<Body> {
+        if self.no_summary_before.is_some_and(|until| Instant::now() < until) {
+            return None;
         }
         let answer = self.ask(Page::Summary).await;
-        let now = Instant::now();
         self.shared.metrics.count_summary(&answer.as_ref().map(|_| ()).map_err(Clone::clone));
         match answer {
             Ok(body) => {
                 self.no_summary_before = None;
-                if !self.shared.intake.take_rates(&self.name, &body) {
-                    self.agenda.rates_missing(now, false);
-                }
+                Some(body)
             }
             Err(failure) => {
                 if matches!(failure, Failure::Forbidden | Failure::Status(404)) {
-                    self.no_summary_before = Some(now + REFUSED_SUMMARY_PAUSE);
+                    self.no_summary_before = Some(Instant::now() + REFUSED_SUMMARY_PAUSE);
                 }
                 tracing::debug!(node = %self.name, %failure, "no rates from the kubelet");
-                self.agenda.rates_missing(now, true);
+                None
             }
         }
     }

@@ -1,6 +1,10 @@
 //! The whole room against fake kubelets over real TLS. Time is real: sockets do not know paused
 //! time.
 
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+
+use jiff::fmt::rfc2822::DateTimePrinter;
 use parking_lot::Mutex;
 
 use super::*;
@@ -67,16 +71,20 @@ fn one_node() -> Arc<Cluster> {
 
 impl World {
     fn usage(&self) -> Option<Usage> {
-        let snapshot = self.store.snapshot();
-        let record = snapshot.node(&"n".into())?;
-        let pod = record.pod(&PodKey::new("ns", "p"), Uid::parse("pod"))?;
-        record.containers(pod).first().map(|container| container.run.usage())
+        usage_in(&self.store)
     }
 
     fn reason(&self, node: &str) -> Option<&'static str> {
         let snapshot = self.store.snapshot();
         snapshot.node(&node.into())?.scrape.outcome.as_ref().err().map(crate::usage::Failure::reason)
     }
+}
+
+fn usage_in(store: &Store) -> Option<Usage> {
+    let snapshot = store.snapshot();
+    let record = snapshot.node(&"n".into())?;
+    let pod = record.pod(&PodKey::new("ns", "p"), Uid::parse("pod"))?;
+    record.containers(pod).first().map(|container| container.run.usage())
 }
 
 /// Waits for something that must come soon, and says how long it took.
@@ -113,6 +121,56 @@ async fn where_the_summary_is_refused_a_second_scrape_follows_a_second_later() {
     let millicores = usage.cpu.unwrap().0 / 1_000_000;
     assert!((495..=505).contains(&millicores), "{millicores} m of 500 m");
     assert_eq!(kubelet.requests_for("/stats/summary"), 1, "a refusal is remembered");
+}
+
+/// A kubelet whose clock is ahead by so many milliseconds, and which notes whether CPU was served when it
+/// was asked for rates.
+async fn kubelet_ahead(
+    ahead_ms: Arc<AtomicI64>,
+    store: Arc<OnceLock<Arc<Store>>>,
+    gaps: Arc<AtomicUsize>,
+) -> FakeKubelet {
+    let started = Clock::system().now() - Duration::from_hours(1);
+    FakeKubelet::start(move |head| {
+        let now = Clock::system().now();
+        let ahead = now.0 + ahead_ms.load(Ordering::Relaxed);
+        if head.contains("/stats/summary") {
+            let usage = store.get().and_then(|store| usage_in(store));
+            gaps.fetch_add(usize::from(usage.is_none_or(|usage| usage.cpu.is_none())), Ordering::Relaxed);
+            return ok(&summary_json());
+        }
+        let date = jiff::Timestamp::from_millisecond(ahead).unwrap();
+        let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&date).unwrap();
+        let body = resource_text(now, started).replace(&format!(" {}\n", now.0), &format!(" {ahead}\n"));
+        Behaviour::Send(http("200 OK", &format!("Date: {date}\r\n"), body.as_bytes()))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn when_a_nodes_clock_is_set_the_kubelets_own_rates_take_over_without_a_gap() {
+    let (ahead_ms, served, gaps) = (Arc::new(AtomicI64::new(0)), Arc::new(OnceLock::new()), Arc::default());
+    let kubelet = kubelet_ahead(Arc::clone(&ahead_ms), Arc::clone(&served), Arc::clone(&gaps)).await;
+    let settings = Scraping { resolution: Duration::from_millis(1500), ..kubelet.settings() };
+    let world = scrape(&kubelet, &settings, one_node());
+    let source = || world.usage().filter(|usage| usage.cpu.is_some()).map(|usage| usage.source);
+    until("a rate of two samples", || source() == Some(Source::Samples)).await;
+    served.set(Arc::clone(&world.store)).unwrap();
+    gaps.store(0, Ordering::Relaxed);
+    for by in [10_000, 0] {
+        ahead_ms.store(by, Ordering::Relaxed);
+        until("the kubelet's own rate", || {
+            let time = world.usage().map(|usage| usage.time.0);
+            source() == Some(Source::Kubelet) && time.is_some_and(|time| time - by <= Clock::system().now().0)
+        })
+        .await;
+    }
+    let asked = kubelet.requests_for("/stats/summary");
+    until("rates again", || kubelet.requests_for("/stats/summary") > asked + 1).await;
+    assert_eq!(gaps.load(Ordering::Relaxed), 0);
+    let scrapes = kubelet.requests_for("/metrics/resource");
+    assert!(kubelet.requests_for("/stats/summary") <= scrapes, "asked for rates once a scrape");
+    world.stop.cancel();
 }
 
 #[tokio::test]
