@@ -1,9 +1,12 @@
+use std::time::Duration;
+
 use prost::Message as _;
 
+use super::checked::MAX_SENTENCE_BYTES;
 use super::*;
 use crate::replicas::fixtures::{NOW, measured, memory, point, run, scrape_here};
-use crate::store::Merge;
-use crate::usage::PodKey;
+use crate::store::{Handed, Merge};
+use crate::usage::{Failure, PodKey, Uid};
 
 const BOUNDS: Bounds = Bounds {
     now: NOW,
