@@ -1,10 +1,14 @@
 //! Checked values, grouped by the room that receives them.
 
+mod export;
+mod telemetry;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::HeaderMap;
+pub use export::{Authorize, Export, ExportProtocol, ExportTarget, HeaderSource, TargetTls};
+pub use telemetry::{Otlp, OtlpProtocol, Telemetry, Traces};
 
 /// Everything `serve` needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -191,135 +195,4 @@ pub struct Shutdown {
     pub delay: Duration,
     /// Then open requests may take this long.
     pub drain: Duration,
-}
-
-/// Logs and traces.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Telemetry {
-    /// `tracing` filter directives, e.g. `info,kube_vitals=debug`.
-    pub log_filter: String,
-    /// JSON lines instead of text.
-    pub log_json: bool,
-    /// `None` = no spans are made.
-    pub traces: Option<Traces>,
-}
-
-/// Which spans are sent, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Traces {
-    /// The collector.
-    pub otlp: Otlp,
-    /// Share of requests that begin a trace of ours, in millionths.
-    pub requests_per_million: u32,
-    /// Share of scrapes that do.
-    pub scrapes_per_million: u32,
-    /// Where the front proxy has decided about a request, its choice stands.
-    pub follows_parent: bool,
-    /// Spans that may wait to be sent; more are dropped.
-    pub queue_spans: usize,
-}
-
-/// Where OTLP goes, and how.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Otlp {
-    /// A URL, whole for HTTP, without a path for gRPC.
-    pub endpoint: String,
-    /// How it is spoken.
-    pub protocol: OtlpProtocol,
-    /// Sent along, as a rule credentials: marked as such.
-    pub headers: HeaderMap,
-    /// PEM of those who may vouch for the collector; `None` = the system's.
-    pub authority_file: Option<PathBuf>,
-    /// PEM files of our certificate and its key.
-    pub client_certificate: Option<(PathBuf, PathBuf)>,
-    /// For one message, from dialling to the last byte of the answer.
-    pub timeout: Duration,
-    /// Whether messages are compressed.
-    pub gzip: bool,
-}
-
-/// The two transports of OTLP that are spoken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OtlpProtocol {
-    /// Protobuf over HTTP.
-    Http,
-    /// Protobuf over gRPC.
-    Grpc,
-}
-
-/// Where usage is sent; nowhere by default.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Export {
-    /// The engines, each with a name of its own.
-    pub targets: Vec<ExportTarget>,
-}
-
-/// One engine that usage is sent to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExportTarget {
-    /// What our own metrics call it.
-    pub name: String,
-    /// Where it is, path included.
-    pub url: String,
-    /// What it understands.
-    pub protocol: ExportProtocol,
-    /// How we say who we are.
-    pub authorize: Option<Authorize>,
-    /// Further headers of each request.
-    pub headers: Vec<(String, HeaderSource)>,
-    /// How the connection is secured, if the URL says https.
-    pub tls: TargetTls,
-    /// Time for one request, connect to answer.
-    pub timeout: Duration,
-    /// Most samples of one request.
-    pub samples_per_request: usize,
-    /// Most samples that wait; then the oldest are dropped.
-    pub queue_samples: usize,
-    /// Labels of every series (attributes of every resource), sorted by name.
-    pub labels: Vec<(String, String)>,
-}
-
-/// What an engine understands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExportProtocol {
-    /// Remote write 2.0; 1.0 from the first answer on that shows that 2.0 is not understood.
-    RemoteWriteNewest,
-    /// Remote write 1.0.
-    RemoteWrite1,
-    /// Remote write 2.0.
-    RemoteWrite2,
-    /// OTLP metrics, in protobuf.
-    Otlp(OtlpProtocol),
-}
-
-/// How we say who we are to an engine. Secrets stand in files, which are read anew for each request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Authorize {
-    /// `Authorization: Bearer` with what this file holds.
-    BearerTokenFile(PathBuf),
-    /// `Authorization: Basic`.
-    Basic {
-        /// The user.
-        username: String,
-        /// Holds the password.
-        password_file: PathBuf,
-    },
-}
-
-/// Where a header's value comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HeaderSource {
-    /// The configuration.
-    Value(String),
-    /// This file, read anew for each request.
-    File(PathBuf),
-}
-
-/// How the connection to an engine is secured.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TargetTls {
-    /// Whose certificates are accepted; `None` = those that the system trusts.
-    pub authority: Option<PathBuf>,
-    /// Client certificate and key files.
-    pub identity: Option<(PathBuf, PathBuf)>,
 }
