@@ -43,23 +43,23 @@ pub(crate) fn envelope_head(group_version: &str, kind: &str, raw_len: usize) -> 
     out.into()
 }
 
-/// `raw` in its envelope.
-pub(crate) fn envelope(group_version: &str, kind: &str, raw: &impl Message) -> Vec<u8> {
-    let mut out = envelope_head(group_version, kind, raw.encoded_len());
-    out.extend_from_slice(&raw.encode_to_vec());
+/// A message in its envelope.
+pub(crate) fn envelope(group_version: &str, kind: &str, raw: &[u8]) -> Vec<u8> {
+    let mut out = envelope_head(group_version, kind, raw.len());
+    out.extend_from_slice(raw);
     out
 }
 
 /// The length of what [`put_field`] writes.
-pub(crate) fn field_len(number: u32, message: &impl Message) -> usize {
-    let len = message.encoded_len();
-    key_len(number) + length_delimiter_len(len) + len
+pub(crate) fn field_len(number: u32, message: &[u8]) -> usize {
+    key_len(number) + length_delimiter_len(message.len()) + message.len()
 }
 
 /// A message as a field of the one that is being written: a list's `metadata`, or one of its items.
-pub(crate) fn put_field(out: &mut BytesMut, number: u32, message: &impl Message) {
+pub(crate) fn put_field(out: &mut BytesMut, number: u32, message: &[u8]) {
     put_key(out, number);
-    put(out, |out| message.encode_length_delimited(out));
+    put(out, |out| encode_length_delimiter(message.len(), out));
+    out.put_slice(message);
 }
 
 /// One event of a watch: its length in four bytes, then the event, which has no envelope; `object`

@@ -1,53 +1,9 @@
-//! Messages of `k8s.io/apimachinery`: metadata, statuses, and what objects travel in.
+//! Messages of `k8s.io/apimachinery`: statuses, and what objects travel in.
 //!
-//! Source of the numbers: `generated.proto` of `pkg/apis/meta/v1`, `pkg/api/resource` and
-//! `pkg/runtime`. A field that is `required` here is one that Kubernetes always writes, and of
-//! which absence and zero are not the same: a `Time` without seconds is no time at all.
-
-use std::collections::BTreeMap;
-use std::time::Duration as StdDuration;
+//! Source of the numbers: `generated.proto` of `pkg/apis/meta/v1` and `pkg/runtime`. A field that is
+//! `required` here is one that Kubernetes always writes.
 
 use bytes::Bytes;
-
-use crate::clock::UnixMillis;
-
-/// `meta.v1.Time`: whole seconds, as in JSON.
-#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
-pub(crate) struct Time {
-    #[prost(int64, required, tag = "1")]
-    pub(crate) seconds: i64,
-}
-
-/// `meta.v1.Duration`, in nanoseconds.
-#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
-pub(crate) struct Duration {
-    #[prost(int64, required, tag = "1")]
-    pub(crate) duration: i64,
-}
-
-/// `resource.Quantity`, in its canonical text.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
-pub(crate) struct Quantity {
-    #[prost(string, required, tag = "1")]
-    pub(crate) string: String,
-}
-
-/// `meta.v1.ObjectMeta`.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
-pub(crate) struct ObjectMeta {
-    #[prost(string, tag = "1")]
-    pub(crate) name: String,
-    #[prost(string, tag = "3")]
-    pub(crate) namespace: String,
-    #[prost(string, tag = "6")]
-    pub(crate) resource_version: String,
-    #[prost(message, optional, tag = "8")]
-    pub(crate) creation_timestamp: Option<Time>,
-    #[prost(btree_map = "string, string", tag = "11")]
-    pub(crate) labels: BTreeMap<String, String>,
-    #[prost(btree_map = "string, string", tag = "12")]
-    pub(crate) annotations: BTreeMap<String, String>,
-}
 
 /// `meta.v1.ListMeta`.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
@@ -58,14 +14,6 @@ pub(crate) struct ListMeta {
     pub(crate) r#continue: String,
     #[prost(int64, optional, tag = "4")]
     pub(crate) remaining_item_count: Option<i64>,
-}
-
-/// `meta.v1.PartialObjectMetadata`, which is that of `v1beta1` too. Under the kind of a watch it is
-/// that watch's bookmark: every object has its metadata under number 1, and a bookmark no more.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
-pub(crate) struct PartialObjectMetadata {
-    #[prost(message, required, tag = "1")]
-    pub(crate) metadata: ObjectMeta,
 }
 
 /// `meta.v1.Status`.
@@ -144,16 +92,4 @@ pub(crate) struct Unknown {
     pub(crate) type_meta: TypeMeta,
     #[prost(bytes = "bytes", tag = "2")]
     pub(crate) raw: Bytes,
-}
-
-impl From<UnixMillis> for Time {
-    fn from(time: UnixMillis) -> Self {
-        Self { seconds: time.0.div_euclid(1000) }
-    }
-}
-
-impl From<StdDuration> for Duration {
-    fn from(duration: StdDuration) -> Self {
-        Self { duration: i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX) }
-    }
 }

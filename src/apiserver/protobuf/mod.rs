@@ -8,14 +8,16 @@
 //!
 //! Field numbers are those of Kubernetes wherever it has the message; what only our own group has
 //! is numbered from 100 on, so that readers of `metrics.k8s.io` skip it. A message holds only the
-//! fields that we send. What has a number here is published in `docs/custom.example.com.proto`.
+//! fields that we send. What has a number is published in `docs/custom.example.com.proto`.
 //!
+//! Objects, of which there may be many, are written field by field; the few other messages are built first.
 //! Never decides what an object holds: JSON is the truth, and `resources::proto` says the same.
 
 mod envelope;
+mod fields;
 pub(crate) mod meta;
-pub(crate) mod metrics;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use envelope::{ListFields, envelope, envelope_head, field_len, put_field, watch_frame};
+pub(crate) use fields::Fields;

@@ -1,10 +1,10 @@
 //! An object in the encoding and form that a client takes.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::apiserver::groups::Dialect;
 use crate::apiserver::negotiate::{Accepted, Encoding, Form, IncludeObject, MetaVersion};
-use crate::apiserver::protobuf::{self, meta};
+use crate::apiserver::protobuf::{self, Fields};
 use crate::apiserver::resources::fields;
 use crate::apiserver::resources::join::Moment;
 use crate::apiserver::resources::json::{Json, indent};
@@ -92,19 +92,12 @@ impl Encoder {
         table::column_definitions(json.key("columnDefinitions"), R::columns(self.dialect));
     }
 
-    /// How long [`Encoder::put_field`] is.
-    pub(super) fn field_len<R: Resource>(&self, number: u32, told: &Told<'_, '_, R>) -> usize {
+    /// An object, or its metadata alone, as a protobuf message.
+    pub(super) fn message<R: Resource>(&self, object: &mut Fields, told: &Told<'_, '_, R>) {
+        proto::metadata(object, &R::metadata(told.subject), told.resource_version);
         match self.accepted.form {
-            Form::Metadata { .. } => protobuf::field_len(number, &partial_message(told)),
-            Form::Whole | Form::Table { .. } => protobuf::field_len(number, &self.message(told)),
-        }
-    }
-
-    /// An entry of a list's protobuf.
-    pub(super) fn put_field<R: Resource>(&self, out: &mut BytesMut, number: u32, told: &Told<'_, '_, R>) {
-        match self.accepted.form {
-            Form::Metadata { .. } => protobuf::put_field(out, number, &partial_message(told)),
-            Form::Whole | Form::Table { .. } => protobuf::put_field(out, number, &self.message(told)),
+            Form::Metadata { .. } => {}
+            Form::Whole | Form::Table { .. } => R::protobuf(object, self.dialect, told.subject, told.answer),
         }
     }
 
@@ -132,18 +125,13 @@ impl Encoder {
     }
 
     fn envelope<R: Resource>(&self, told: &Told<'_, '_, R>) -> Vec<u8> {
-        match self.accepted.form {
-            Form::Metadata { version } => {
-                protobuf::envelope(version.group_version(), "PartialObjectMetadata", &partial_message(told))
-            }
-            Form::Whole | Form::Table { .. } => {
-                protobuf::envelope(&self.group_version, R::TYPE.kind, &self.message(told))
-            }
-        }
-    }
-
-    fn message<R: Resource>(&self, told: &Told<'_, '_, R>) -> R::Message {
-        R::message(told.subject, told.resource_version, self.dialect, told.answer)
+        let (group_version, kind) = match self.accepted.form {
+            Form::Metadata { version } => (version.group_version(), "PartialObjectMetadata"),
+            Form::Whole | Form::Table { .. } => (self.group_version.as_str(), R::TYPE.kind),
+        };
+        let mut object = Fields::new();
+        self.message(&mut object, told);
+        protobuf::envelope(group_version, kind, object.bytes())
     }
 }
 
@@ -157,9 +145,4 @@ fn partial<R: Resource>(json: &mut Json, version: MetaVersion, told: &Told<'_, '
         fields::type_meta(json, "PartialObjectMetadata", version.group_version());
         fields::metadata(json, &R::metadata(told.subject), told.resource_version);
     });
-}
-
-fn partial_message<R: Resource>(told: &Told<'_, '_, R>) -> meta::PartialObjectMetadata {
-    let metadata = proto::object_meta(&R::metadata(told.subject), &told.resource_version.to_string());
-    meta::PartialObjectMetadata { metadata }
 }

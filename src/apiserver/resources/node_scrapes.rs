@@ -4,7 +4,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::apiserver::groups::{Dialect, NODE_SCRAPES, ResourceType};
-use crate::apiserver::protobuf::metrics;
+use crate::apiserver::protobuf::Fields;
 use crate::apiserver::resources::absence::Absence;
 use crate::apiserver::resources::fields::Metadata;
 use crate::apiserver::resources::join::{Completeness, Moment};
@@ -36,7 +36,6 @@ impl Resource for NodeScrapes {
 
     type Subject = Node;
     type Answer<'m> = ScrapeAnswer<'m>;
-    type Message = metrics::NodeScrape;
 
     fn starting_at(view: &View, start: Bound<PodKey>) -> impl Iterator<Item = &Arc<Node>> + Send {
         Nodes::starting_at(view, start)
@@ -84,8 +83,8 @@ impl Resource for NodeScrapes {
         table::scrape_cells(json, node, answer.record, moment.now);
     }
 
-    fn message(node: &Node, resource_version: u64, _: Dialect, answer: &ScrapeAnswer<'_>) -> metrics::NodeScrape {
-        proto::scrape(&Self::metadata(node), &resource_version.to_string(), answer.record, &answer.partial)
+    fn protobuf(object: &mut Fields, _: Dialect, node: &Node, answer: &ScrapeAnswer<'_>) {
+        proto::scrape(object, node.created, answer.record, &answer.partial);
     }
 }
 

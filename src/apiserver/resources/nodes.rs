@@ -4,7 +4,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::apiserver::groups::{Dialect, NODES, ResourceType};
-use crate::apiserver::protobuf::metrics;
+use crate::apiserver::protobuf::Fields;
 use crate::apiserver::resources::absence::{Absence, Cause};
 use crate::apiserver::resources::call::Call;
 use crate::apiserver::resources::fields::{self, Metadata};
@@ -27,7 +27,6 @@ impl Resource for Nodes {
 
     type Subject = Node;
     type Answer<'m> = NodeAnswer;
-    type Message = metrics::NodeMetrics;
 
     fn starting_at(view: &View, start: Bound<PodKey>) -> impl Iterator<Item = &Arc<Node>> + Send {
         view.nodes_from(start.map(|key| NodeName::from(key.name)))
@@ -71,8 +70,8 @@ impl Resource for Nodes {
         table::node_cells(json, dialect, node, answer, moment.now);
     }
 
-    fn message(node: &Node, resource_version: u64, dialect: Dialect, answer: &NodeAnswer) -> metrics::NodeMetrics {
-        proto::node(&Self::metadata(node), &resource_version.to_string(), dialect, answer)
+    fn protobuf(object: &mut Fields, dialect: Dialect, _: &Node, answer: &NodeAnswer) {
+        proto::node(object, dialect, answer);
     }
 
     fn watch(call: &Call<'_>) -> Result<Response, Status> {

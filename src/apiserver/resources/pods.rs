@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::apiserver::groups::{Dialect, PODS, ResourceType};
 use crate::apiserver::list_options::Selection;
-use crate::apiserver::protobuf::metrics;
+use crate::apiserver::protobuf::Fields;
 use crate::apiserver::resources::absence::Absence;
 use crate::apiserver::resources::call::Call;
 use crate::apiserver::resources::fields::{self, Metadata};
@@ -28,7 +28,6 @@ impl Resource for Pods {
 
     type Subject = Pod;
     type Answer<'m> = PodAnswer<'m>;
-    type Message = metrics::PodMetrics;
 
     fn starting_at(view: &View, start: Bound<PodKey>) -> impl Iterator<Item = &Arc<Pod>> + Send {
         view.pods_from(start)
@@ -83,8 +82,8 @@ impl Resource for Pods {
         table::pod_cells(json, dialect, pod, answer, moment.now);
     }
 
-    fn message(pod: &Pod, resource_version: u64, dialect: Dialect, answer: &PodAnswer<'_>) -> metrics::PodMetrics {
-        proto::pod(&Self::metadata(pod), &resource_version.to_string(), dialect, answer)
+    fn protobuf(object: &mut Fields, dialect: Dialect, _: &Pod, answer: &PodAnswer<'_>) {
+        proto::pod(object, dialect, answer);
     }
 
     fn watch(call: &Call<'_>) -> Result<Response, Status> {

@@ -7,10 +7,11 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use bytes::{BufMut as _, BytesMut};
+use prost::Message as _;
 
 use crate::apiserver::groups::Dialect;
 use crate::apiserver::negotiate::{Form, MetaVersion};
-use crate::apiserver::protobuf::{self, ListFields, meta};
+use crate::apiserver::protobuf::{self, Fields, ListFields, meta};
 use crate::apiserver::resources::absence::Absence;
 use crate::apiserver::resources::encoder::{Encoder, Told};
 use crate::apiserver::resources::fields::Metadata;
@@ -24,8 +25,11 @@ use crate::apiserver::resources::walk::Walk;
 pub(super) struct ProtobufList<R> {
     encoder: Encoder,
     walk: Walk,
-    meta: meta::ListMeta,
+    /// Written already.
+    meta: Vec<u8>,
     fields: ListFields,
+    /// The entry that is being written.
+    entry: Fields,
     out: BytesMut,
     next: Step,
     /// Of the entries measured.
@@ -59,8 +63,9 @@ impl<R: Resource> ProtobufList<R> {
         Self {
             encoder,
             walk,
-            meta,
+            meta: meta.encode_to_vec(),
             fields,
+            entry: Fields::new(),
             out: BytesMut::with_capacity(CHUNK_CAPACITY_BYTES),
             next: Step::Measure(Section::Items),
             length: 0,
@@ -69,32 +74,36 @@ impl<R: Resource> ProtobufList<R> {
     }
 
     fn measure(&mut self, section: Section) -> bool {
-        let Self { encoder, walk, fields, length, .. } = self;
+        let Self { encoder, walk, fields, entry, length, .. } = self;
         let moment = Arc::clone(&walk.range.moment);
         walk.turn::<R>(|subject, answer| match (section, answer) {
             (Section::Items, Ok(answer)) => {
                 let resource_version = moment.tag.served(R::revision(subject, &answer));
                 let told = Told::<R> { moment: &moment, subject, answer: &answer, resource_version };
-                *length += encoder.field_len(fields.items, &told);
+                encoder.message(entry.clear(), &told);
+                *length += protobuf::field_len(fields.items, entry.bytes());
             }
             (Section::Missing, Err(absence)) if absence.cause.is_unexpected() => {
-                *length += protobuf::field_len(fields.missing, &missing(&R::metadata(subject), &absence));
+                missing(entry.clear(), &R::metadata(subject), &absence);
+                *length += protobuf::field_len(fields.missing, entry.bytes());
             }
             _ => {}
         })
     }
 
     fn write(&mut self, section: Section) -> bool {
-        let Self { encoder, walk, fields, out, .. } = self;
+        let Self { encoder, walk, fields, entry, out, .. } = self;
         let moment = Arc::clone(&walk.range.moment);
         walk.turn::<R>(|subject, answer| match (section, answer) {
             (Section::Items, Ok(answer)) => {
                 let resource_version = moment.tag.served(R::revision(subject, &answer));
                 let told = Told::<R> { moment: &moment, subject, answer: &answer, resource_version };
-                encoder.put_field(out, fields.items, &told);
+                encoder.message(entry.clear(), &told);
+                protobuf::put_field(out, fields.items, entry.bytes());
             }
             (Section::Missing, Err(absence)) if absence.cause.is_unexpected() => {
-                protobuf::put_field(out, fields.missing, &missing(&R::metadata(subject), &absence));
+                missing(entry.clear(), &R::metadata(subject), &absence);
+                protobuf::put_field(out, fields.missing, entry.bytes());
             }
             _ => {}
         })
@@ -137,6 +146,6 @@ impl<R: Resource> Turns for ProtobufList<R> {
     }
 }
 
-fn missing(metadata: &Metadata<'_>, absence: &Absence<'_>) -> impl prost::Message {
-    proto::missing(metadata.namespace, metadata.name, absence)
+fn missing(entry: &mut Fields, metadata: &Metadata<'_>, absence: &Absence<'_>) {
+    proto::missing(entry, metadata.namespace, metadata.name, absence);
 }

@@ -4,10 +4,10 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use axum::response::Response;
-use prost::Message;
 
 use crate::apiserver::groups::{Dialect, ResourceType};
 use crate::apiserver::list_options::Selection;
+use crate::apiserver::protobuf::Fields;
 use crate::apiserver::resources::absence::Absence;
 use crate::apiserver::resources::call::Call;
 use crate::apiserver::resources::fields::Metadata;
@@ -29,8 +29,6 @@ pub(crate) trait Resource: Sized + Send + Sync + 'static {
     type Subject: Send + Sync + 'static;
     /// What is told about it.
     type Answer<'m>: Send;
-    /// An object in protobuf.
-    type Message: Message;
 
     /// The subjects from `start` on, in the order of lists.
     fn starting_at(view: &View, start: Bound<PodKey>) -> impl Iterator<Item = &Arc<Self::Subject>> + Send;
@@ -69,13 +67,8 @@ pub(crate) trait Resource: Sized + Send + Sync + 'static {
     /// Writes the cells of a table's row.
     fn cells(json: &mut Json, dialect: Dialect, subject: &Self::Subject, answer: &Self::Answer<'_>, moment: &Moment);
 
-    /// The protobuf message.
-    fn message(
-        subject: &Self::Subject,
-        resource_version: u64,
-        dialect: Dialect,
-        answer: &Self::Answer<'_>,
-    ) -> Self::Message;
+    /// Writes the same as fields of a protobuf message.
+    fn protobuf(object: &mut Fields, dialect: Dialect, subject: &Self::Subject, answer: &Self::Answer<'_>);
 
     /// Answers a watch.
     fn watch(call: &Call<'_>) -> Result<Response, Status> {

@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderValue, header};
+use prost::Message as _;
 
 use crate::apiserver::negotiate::{Accepted, Encoding};
 use crate::apiserver::protobuf::{self, meta};
@@ -57,7 +58,7 @@ impl Status {
             }),
             code: self.code.as_u16().into(),
         };
-        protobuf::envelope("v1", "Status", &message)
+        protobuf::envelope("v1", "Status", &message.encode_to_vec())
     }
 }
 

@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use prost::Message;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::apiserver::protobuf::{envelope, envelope_head, field_len, put_field, watch_frame};
+use crate::apiserver::protobuf::{envelope, envelope_head, field_len, meta, put_field, watch_frame};
 use crate::apiserver::resources::published::Published;
 use crate::apiserver::resources::world::{World, at, node as a_node, pod as a_pod, reading, running};
 use crate::apiserver::router::server::Server;
@@ -122,13 +121,19 @@ async fn every_field_that_is_described_is_sent_and_no_other() {
     let mut published = Published::load();
     compare_lists(&mut published).await;
     let next = meta::ListMeta { r#continue: "next".to_owned(), remaining_item_count: Some(3), ..Default::default() };
+    let next = next.encode_to_vec();
     let mut page = BytesMut::from(&*envelope_head(OWN, "NodeMetricsList", field_len(1, &next)));
     put_field(&mut page, 1, &next);
     assert_eq!(published.document(&page)["metadata"], json!({"continue": "next", "remainingItemCount": 3}));
 
-    let annotations = BTreeMap::from([("k8s.io/initial-events-end".to_owned(), "true".to_owned())]);
-    let metadata = meta::ObjectMeta { annotations, ..Default::default() };
-    let bookmark = envelope(OWN, "NodeMetrics", &meta::PartialObjectMetadata { metadata });
+    let mut bookmark = Fields::new();
+    bookmark.message(1, |metadata| {
+        metadata.message(12, |annotation| {
+            annotation.string(1, "k8s.io/initial-events-end");
+            annotation.string(2, "true");
+        });
+    });
+    let bookmark = envelope(OWN, "NodeMetrics", bookmark.bytes());
     let event = published.event(&watch_frame("BOOKMARK", &bookmark));
     let metadata = json!({"annotations": {"k8s.io/initial-events-end": "true"}});
     let object = json!({"apiVersion": OWN, "kind": "NodeMetrics", "metadata": metadata});
@@ -139,19 +144,19 @@ async fn every_field_that_is_described_is_sent_and_no_other() {
 
 #[test]
 fn answers_of_the_plain_group_hold_no_field_of_our_own() {
-    let moment = world().moment(31.0);
+    let (moment, mut message) = (world().moment(31.0), Fields::new());
     for known in moment.view.pods() {
         let Ok(answer) = moment.pod(known) else { continue };
-        let message = pod(&metadata_of_pod(known), "1", Dialect::Plain, &answer);
-        let plain =
-            k8s_pb::metrics::pkg::apis::metrics::v1beta1::PodMetrics::decode(&*message.encode_to_vec()).unwrap();
-        assert_eq!(plain.encoded_len(), message.encoded_len(), "{message:?}");
+        metadata(message.clear(), &metadata_of_pod(known), 1);
+        pod(&mut message, Dialect::Plain, &answer);
+        let plain = k8s_pb::metrics::pkg::apis::metrics::v1beta1::PodMetrics::decode(message.bytes()).unwrap();
+        assert_eq!(plain.encoded_len(), message.bytes().len(), "{plain:?}");
     }
     for known in moment.view.nodes() {
         let Ok(answer) = moment.node(known) else { continue };
-        let message = node(&metadata_of_node(known), "1", Dialect::Plain, &answer);
-        let plain =
-            k8s_pb::metrics::pkg::apis::metrics::v1beta1::NodeMetrics::decode(&*message.encode_to_vec()).unwrap();
-        assert_eq!(plain.encoded_len(), message.encoded_len(), "{message:?}");
+        metadata(message.clear(), &metadata_of_node(known), 1);
+        node(&mut message, Dialect::Plain, &answer);
+        let plain = k8s_pb::metrics::pkg::apis::metrics::v1beta1::NodeMetrics::decode(message.bytes()).unwrap();
+        assert_eq!(plain.encoded_len(), message.bytes().len(), "{plain:?}");
     }
 }

@@ -3,7 +3,7 @@
 use bytes::{BufMut as _, Bytes, BytesMut};
 
 use crate::apiserver::negotiate::{Encoding, Form, MetaVersion};
-use crate::apiserver::protobuf::{self, meta};
+use crate::apiserver::protobuf::{self, Fields};
 use crate::apiserver::resources::encoder::Encoder;
 use crate::apiserver::resources::fields;
 use crate::apiserver::resources::json::Json;
@@ -135,15 +135,19 @@ impl Frames {
         json.take()
     }
 
-    /// All kinds have their metadata in the same place.
+    /// All kinds have their metadata in the same place, and a bookmark has no more.
     fn protobuf_bookmark(&self, resource_version: u64, is_initial_end: bool) -> Bytes {
         let (kind, group_version) = self.type_meta();
-        let annotations = is_initial_end.then(|| (INITIAL_EVENTS_END.to_owned(), "true".to_owned()));
-        let metadata = meta::ObjectMeta {
-            resource_version: resource_version.to_string(),
-            annotations: annotations.into_iter().collect(),
-            ..meta::ObjectMeta::default()
-        };
-        protobuf::envelope(group_version, kind, &meta::PartialObjectMetadata { metadata }).into()
+        let mut object = Fields::new();
+        object.message(1, |metadata| {
+            metadata.digits(6, resource_version);
+            if is_initial_end {
+                metadata.message(12, |annotation| {
+                    annotation.string(1, INITIAL_EVENTS_END);
+                    annotation.string(2, "true");
+                });
+            }
+        });
+        protobuf::envelope(group_version, kind, object.bytes()).into()
     }
 }
