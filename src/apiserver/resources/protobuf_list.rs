@@ -1,7 +1,7 @@
 //! A list as protobuf.
 //!
-//! Its envelope begins with its length, so the list is gone through twice: once to measure, once to
-//! write. Both see the same, since a moment never changes.
+//! Its envelope begins with its length. What fits in one chunk is written first and told then. A longer list
+//! is gone through twice, once to measure and once to write: both see the same, since a moment never changes.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -12,28 +12,34 @@ use prost::Message as _;
 use crate::apiserver::groups::Dialect;
 use crate::apiserver::negotiate::{Form, MetaVersion};
 use crate::apiserver::protobuf::{self, Fields, ListFields, meta};
-use crate::apiserver::resources::absence::Absence;
 use crate::apiserver::resources::encoder::{Encoder, Told};
 use crate::apiserver::resources::fields::Metadata;
 use crate::apiserver::resources::list::ListMeta;
 use crate::apiserver::resources::proto;
 use crate::apiserver::resources::resource::Resource;
-use crate::apiserver::resources::stream::{CHUNK_CAPACITY_BYTES, Turns};
+use crate::apiserver::resources::stream::{CHUNK_BYTES, CHUNK_CAPACITY_BYTES, Turns};
 use crate::apiserver::resources::walk::Walk;
 
 /// A list on its way into protobuf.
 pub(super) struct ProtobufList<R> {
-    encoder: Encoder,
-    walk: Walk,
+    entries: Entries<R>,
     /// Written already.
     meta: Vec<u8>,
-    fields: ListFields,
-    /// The entry that is being written.
-    entry: Fields,
-    out: BytesMut,
     next: Step,
     /// Of the entries measured.
     length: usize,
+    /// All of them, as long as that is little.
+    whole: Option<BytesMut>,
+    out: BytesMut,
+}
+
+/// What is told of each object, and of each that lacks.
+struct Entries<R> {
+    encoder: Encoder,
+    walk: Walk,
+    fields: ListFields,
+    /// The one that is being written.
+    entry: Fields,
     resource: PhantomData<R>,
 }
 
@@ -60,63 +66,64 @@ impl<R: Resource> ProtobufList<R> {
             r#continue: meta.r#continue,
             remaining_item_count: None,
         };
+        let entries = Entries { encoder, walk, fields, entry: Fields::new(), resource: PhantomData };
         Self {
-            encoder,
-            walk,
+            entries,
             meta: meta.encode_to_vec(),
-            fields,
-            entry: Fields::new(),
-            out: BytesMut::with_capacity(CHUNK_CAPACITY_BYTES),
             next: Step::Measure(Section::Items),
             length: 0,
-            resource: PhantomData,
+            whole: Some(BytesMut::new()),
+            out: BytesMut::with_capacity(CHUNK_CAPACITY_BYTES),
         }
     }
 
     fn measure(&mut self, section: Section) -> bool {
-        let Self { encoder, walk, fields, entry, length, .. } = self;
-        let moment = Arc::clone(&walk.range.moment);
-        walk.turn::<R>(|subject, answer| match (section, answer) {
-            (Section::Items, Ok(answer)) => {
-                let resource_version = moment.tag.served(R::revision(subject, &answer));
-                let told = Told::<R> { moment: &moment, subject, answer: &answer, resource_version };
-                encoder.message(entry.clear(), &told);
-                *length += protobuf::field_len(fields.items, entry.bytes());
+        let Self { entries, length, whole, .. } = self;
+        entries.turn(section, |number, entry| {
+            *length += protobuf::field_len(number, entry);
+            *whole = whole.take().filter(|_| *length <= CHUNK_BYTES);
+            if let Some(whole) = whole {
+                protobuf::put_field(whole, number, entry);
             }
-            (Section::Missing, Err(absence)) if absence.cause.is_unexpected() => {
-                missing(entry.clear(), &R::metadata(subject), &absence);
-                *length += protobuf::field_len(fields.missing, entry.bytes());
-            }
-            _ => {}
         })
     }
 
     fn write(&mut self, section: Section) -> bool {
-        let Self { encoder, walk, fields, entry, out, .. } = self;
+        let Self { entries, out, .. } = self;
+        entries.turn(section, |number, entry| protobuf::put_field(out, number, entry))
+    }
+
+    fn head(&mut self) {
+        let Entries { encoder, fields, .. } = &self.entries;
+        let length = self.length + protobuf::field_len(fields.metadata, &self.meta);
+        let (group_version, kind) = match encoder.accepted.form {
+            Form::Metadata { version } => (version.group_version(), "PartialObjectMetadataList".to_owned()),
+            Form::Whole | Form::Table { .. } => (encoder.group_version.as_str(), format!("{}List", R::TYPE.kind)),
+        };
+        self.out.put_slice(&protobuf::envelope_head(group_version, &kind, length));
+        protobuf::put_field(&mut self.out, fields.metadata, &self.meta);
+    }
+}
+
+impl<R: Resource> Entries<R> {
+    /// Goes on, and tells of each entry its number and what is in it. Returns whether there are more.
+    fn turn(&mut self, section: Section, mut tell: impl FnMut(u32, &[u8])) -> bool {
+        let Self { encoder, walk, fields, entry, .. } = self;
         let moment = Arc::clone(&walk.range.moment);
         walk.turn::<R>(|subject, answer| match (section, answer) {
             (Section::Items, Ok(answer)) => {
                 let resource_version = moment.tag.served(R::revision(subject, &answer));
                 let told = Told::<R> { moment: &moment, subject, answer: &answer, resource_version };
                 encoder.message(entry.clear(), &told);
-                protobuf::put_field(out, fields.items, entry.bytes());
+                tell(fields.items, entry.bytes());
             }
             (Section::Missing, Err(absence)) if absence.cause.is_unexpected() => {
-                missing(entry.clear(), &R::metadata(subject), &absence);
-                protobuf::put_field(out, fields.missing, entry.bytes());
+                let Metadata { namespace, name, .. } = R::metadata(subject);
+                proto::missing(entry.clear(), namespace, name, &absence);
+                tell(fields.missing, entry.bytes());
             }
             _ => {}
         })
-    }
-
-    fn head(&mut self) {
-        let length = self.length + protobuf::field_len(self.fields.metadata, &self.meta);
-        let (group_version, kind) = match self.encoder.accepted.form {
-            Form::Metadata { version } => (version.group_version(), "PartialObjectMetadataList".to_owned()),
-            Form::Whole | Form::Table { .. } => (self.encoder.group_version.as_str(), format!("{}List", R::TYPE.kind)),
-        };
-        self.out.put_slice(&protobuf::envelope_head(group_version, &kind, length));
-        protobuf::put_field(&mut self.out, self.fields.metadata, &self.meta);
     }
 
     fn tells_missing(&self) -> bool {
@@ -129,13 +136,17 @@ impl<R: Resource> Turns for ProtobufList<R> {
         let next = self.next;
         self.next = match next {
             Step::Measure(section) if self.measure(section) => Step::Measure(section),
-            Step::Measure(Section::Items) if self.tells_missing() => Step::Measure(Section::Missing),
+            Step::Measure(Section::Items) if self.entries.tells_missing() => Step::Measure(Section::Missing),
             Step::Measure(_) => {
                 self.head();
+                if let Some(whole) = self.whole.take() {
+                    self.out.put_slice(&whole);
+                    return false;
+                }
                 Step::Write(Section::Items)
             }
             Step::Write(section) if self.write(section) => Step::Write(section),
-            Step::Write(Section::Items) if self.tells_missing() => Step::Write(Section::Missing),
+            Step::Write(Section::Items) if self.entries.tells_missing() => Step::Write(Section::Missing),
             Step::Write(_) => return false,
         };
         true
@@ -144,8 +155,4 @@ impl<R: Resource> Turns for ProtobufList<R> {
     fn written(&mut self) -> &mut BytesMut {
         &mut self.out
     }
-}
-
-fn missing(entry: &mut Fields, metadata: &Metadata<'_>, absence: &Absence<'_>) {
-    proto::missing(entry, metadata.namespace, metadata.name, absence);
 }

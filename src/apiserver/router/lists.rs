@@ -244,6 +244,22 @@ async fn a_long_list_is_never_held_whole_in_any_encoding() {
     }
 }
 
+/// One that fits in a chunk is gone through once, a longer one twice.
+#[tokio::test]
+async fn a_protobuf_list_of_any_length_holds_what_the_json_holds() {
+    let mut published = Published::load();
+    let (mut short, mut long) = (0, 0);
+    for pods in [1, 64, 65, 150, 170, 190, 210, 230, 250, 300, 501] {
+        let server = Server::over(&shops(pods));
+        for path in [format!("{METRICS}/pods"), format!("{OWN}/pods"), format!("{METRICS}/namespaces/shop/pods")] {
+            let (_, bytes) = accepting(&server, &path, PROTOBUF).await;
+            assert_eq!(published.document(&bytes)["items"], server.document(&path).await["items"], "{path} {pods}");
+            *(if bytes.len() < 32 << 10 { &mut short } else { &mut long }) += 1;
+        }
+    }
+    assert!(short > 5 && long > 5, "{short} short, {long} long");
+}
+
 #[tokio::test]
 async fn an_empty_list_has_items_in_every_encoding() {
     let server = Server::over(&World::with(vec![], vec![]));
