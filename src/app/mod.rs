@@ -16,6 +16,7 @@ mod workers;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use kube::config::{InClusterError, KubeconfigError};
@@ -27,7 +28,7 @@ use crate::apiserver::tls::ServingCertificate;
 use crate::apiserver::{Api, Listener};
 use crate::app::certificates::Certificates;
 use crate::app::door::Door;
-use crate::app::memory::{Memory, relief};
+use crate::app::memory::{Memory, give_back_freed, relief};
 use crate::app::replicas::Replicas;
 use crate::app::rooms::Rooms;
 use crate::app::tasks::Tasks;
@@ -142,8 +143,8 @@ impl App {
         })
     }
 
-    /// Lets `give_back` be called while memory is short: it returns to the system what the allocator of
-    /// this program has free.
+    /// Lets `give_back` be called every few seconds, and more often while memory is short: it returns to the
+    /// system what the allocator of this program has free.
     #[must_use]
     pub fn giving_back(mut self, give_back: fn()) -> Self {
         self.memory.give_back = give_back;
@@ -182,6 +183,7 @@ impl App {
         if let Some(replica) = replica {
             background.spawn("replica", replica.run(filled, stop.clone(), ending.clone()));
         }
+        background.spawn("free memory", give_back_freed(self.memory.give_back, ending.clone()));
         let relief = relief(&self.memory.moments, self.memory.give_back);
         background.spawn("memory", self.memory.guard.run(relief, ending.clone()));
         background.spawn("kept moments", self.memory.moments.run(ending.clone()));
@@ -194,13 +196,8 @@ impl App {
         serving.spawn_on("listener", &workers.handle, self.door.serve(self.shutdown.drain, closing.clone()));
         tracing::info!(address = %self.address, "serving");
 
-        let stopped = async {
-            stop.cancelled().await;
-            self.readiness.begin_stop();
-            tokio::time::sleep(self.shutdown.delay).await;
-        };
         let ended = tokio::select! {
-            () = stopped => Ok(()),
+            () = told_to_stop(stop, self.readiness, self.shutdown.delay) => Ok(()),
             ended = background.first_end() => ended,
             ended = serving.first_end() => ended,
         };
@@ -211,6 +208,13 @@ impl App {
         tracing::info!("stopped");
         ended
     }
+}
+
+/// Once told, we are not ready any more, and serve on for `delay`.
+async fn told_to_stop(stop: CancellationToken, readiness: Readiness, delay: Duration) {
+    stop.cancelled().await;
+    readiness.begin_stop();
+    tokio::time::sleep(delay).await;
 }
 
 /// Each connection, to a kubelet or from a client, is an open file; the usual limit of 1,024 is too

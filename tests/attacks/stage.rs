@@ -35,8 +35,7 @@ const LONGEST_ATTACK: Duration = Duration::from_secs(30);
 /// After that, connections, files and tasks are given back. Unoptimised code has a backlog of its own to
 /// work through.
 const RECOVERY: Duration = Duration::from_secs(if cfg!(debug_assertions) { 6 } else { 2 });
-/// And memory: the allocator returns pages a second after they were freed, the next time that it is
-/// asked for many.
+/// And memory: what is free is given back every five seconds.
 const MEMORY_RECOVERY: Duration = Duration::from_secs(6);
 /// Reviews leave connections to the API server behind that wait for the next ones: 64 of each kind,
 /// with a task or two each.
@@ -97,8 +96,8 @@ impl Stage {
             }
             sleep(Duration::from_millis(200)).await;
         }
-        // What the start took is given back after a second.
-        sleep(Duration::from_secs(2)).await;
+        // What the start took is given back by then.
+        sleep(MEMORY_RECOVERY).await;
         stage.resident_bytes = usage_of::resident_bytes(stage.server.process.id())?;
         Ok(stage)
     }
