@@ -40,7 +40,7 @@ fn held_bytes(pods: u32) -> f64 {
         .iter()
         .map(|row| (row.pod.to_owned(), (PodKey::new(row.namespace, row.pod), Uid::parse(row.pod))))
         .collect();
-    let rules = Merge { pod: &|_, pod| known.get(pod).cloned(), oldest: UnixMillis(0), clock_was_set: false };
+    let rules = Merge { pod: &|_, pod| known.get(pod).cloned(), oldest: UnixMillis(0) };
     let names: Vec<NodeName> = (0..NODES).map(|node| NodeName::from(format!("node-{node}").as_str())).collect();
     let before = live_bytes();
     let store = Store::new(Revisions::after(0));

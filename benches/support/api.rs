@@ -105,7 +105,7 @@ impl Served {
         let rows = keys.iter().flat_map(|key| (0..CONTAINERS.len()).map(move |place| row(key, place))).collect();
         let batch = Batch { node: Some(reading(1, time)), rows, ..Batch::default() };
         let pod = |namespace: &str, name: &str| view.pod_named(namespace, name).map(|pod| (pod.key.clone(), pod.uid));
-        let rules = Merge { pod: &pod, oldest: BEGIN, clock_was_set: false };
+        let rules = Merge { pod: &pod, oldest: BEGIN };
         self.store.record(&node_name(node % self.nodes), Some(&batch), good_scrape(time), &rules);
     }
 

@@ -52,7 +52,7 @@ impl Recording {
     }
 
     fn record(&self, node: &NodeName, batch: &Batch<'_>) {
-        let rules = Merge { pod: &|_, pod| self.known.get(pod).cloned(), oldest: UnixMillis(0), clock_was_set: false };
+        let rules = Merge { pod: &|_, pod| self.known.get(pod).cloned(), oldest: UnixMillis(0) };
         self.store.record(node, Some(batch), good_scrape(), &rules);
     }
 }

@@ -85,7 +85,7 @@ impl World {
             let (pod, container) = name.split_once('/').unwrap();
             Row { namespace: "shop", pod, container, reading: reading(seconds) }
         });
-        let batch = Batch { node: Some(reading(seconds)), rows: rows.collect(), rejected: Rejected::default() };
+        let batch = Batch { node: Some(reading(seconds)), rows: rows.collect(), ..Batch::default() };
         let view = self.cluster.view();
         let lookup = |namespace: &str, name: &str| {
             let pod = view.pod_named(namespace, name)?;
@@ -99,7 +99,7 @@ impl World {
             rejected: Rejected::default(),
             outcome: Ok(()),
         };
-        let rules = Merge { pod: &lookup, oldest: self.clock.now() - MAX_AGE, clock_was_set: false };
+        let rules = Merge { pod: &lookup, oldest: self.clock.now() - MAX_AGE };
         self.store.record(&node.into(), Some(&batch), scrape, &rules);
         self.hand.set(self.clock.now().max(at(seconds)));
     }

@@ -45,7 +45,7 @@ pub(super) fn measured() -> Memory {
         last_success: Some(NOW),
         outcome_since: NOW,
     };
-    let rules = Merge { pod: &|_, _| None, oldest: UnixMillis(0), clock_was_set: false };
+    let rules = Merge { pod: &|_, _| None, oldest: UnixMillis(0) };
     assert!(memory.store.adopt(&NodeName::from("node-1"), handed, &rules));
     memory
 }
@@ -65,7 +65,7 @@ pub(super) fn scrape_here(memory: &Memory, time: UnixMillis) {
     let batch = Batch { node: Some(reading), rows, ..Batch::default() };
     let view = memory.cluster.view();
     let pod = |namespace: &str, name: &str| view.pod_named(namespace, name).map(|pod| (pod.key.clone(), pod.uid));
-    let rules = Merge { pod: &pod, oldest: UnixMillis(0), clock_was_set: false };
+    let rules = Merge { pod: &pod, oldest: UnixMillis(0) };
     let scrape = Scrape { started: time, ..scrape() };
     memory.store.record(&NodeName::from("node-1"), Some(&batch), scrape, &rules);
 }

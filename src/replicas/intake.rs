@@ -28,7 +28,7 @@ impl Intake {
             let pod = view.pod_named(namespace, name).filter(|pod| pod.node.as_ref() == Some(&node))?;
             Some((pod.key.clone(), pod.uid))
         };
-        let rules = Merge { pod: &on_this_node, oldest: bounds.oldest, clock_was_set: false };
+        let rules = Merge { pod: &on_this_node, oldest: bounds.oldest };
         self.memory.store.adopt(&node, handed, &rules).then(|| told.saturating_sub(dropped))
     }
 

@@ -34,12 +34,13 @@ impl Intake {
     /// Reads and stores the body of a finished request. The scrape comes back with its outcome.
     pub(super) fn take(&self, node: &NodeName, answer: Answer<'_>, mut scrape: Scrape) -> (Scrape, Merged) {
         scrape.body_bytes = answer.bytes.len() as u64;
-        let batch = answer.form.read(answer.bytes);
+        let mut batch = answer.form.read(answer.bytes);
+        batch.clock_was_set = answer.clock_was_set;
         scrape.rejected = batch.rejected.clone();
         if let Some(failure) = self.fault(&batch, scrape.started) {
             return (self.fail(node, scrape, failure), Merged::default());
         }
-        let merged = self.record(node, Some((&batch, answer.clock_was_set)), scrape.clone());
+        let merged = self.record(node, Some(&batch), scrape.clone());
         (scrape, merged)
     }
 
@@ -73,10 +74,8 @@ impl Intake {
         batch.clock_skew(asked, clock_tolerance(self.max_sample_age)).map(Failure::ClockSkew)
     }
 
-    fn record(&self, node: &NodeName, told: Option<(&Batch<'_>, bool)>, scrape: Scrape) -> Merged {
-        let Some((batch, clock_was_set)) = told else {
-            return self.store.record(node, None, scrape, &self.rules(&|_, _| None, false));
-        };
+    fn record(&self, node: &NodeName, batch: Option<&Batch<'_>>, scrape: Scrape) -> Merged {
+        let Some(batch) = batch else { return self.store.record(node, None, scrape, &self.rules(&|_, _| None)) };
         let (view, same_pods) = self.bound.look(&self.cluster, node);
         let snapshot = self.store.snapshot();
         let known = snapshot.node(node).filter(|_| same_pods);
@@ -87,11 +86,11 @@ impl Intake {
             let pod = view.pod_named(namespace, name)?;
             (pod.node.as_ref() == Some(node)).then(|| (pod.key.clone(), pod.uid))
         };
-        self.store.record(node, Some(batch), scrape, &self.rules(&on_this_node, clock_was_set))
+        self.store.record(node, Some(batch), scrape, &self.rules(&on_this_node))
     }
 
-    fn rules<'a>(&self, pod: &'a PodLookup<'a>, clock_was_set: bool) -> Merge<'a> {
-        Merge { pod, oldest: self.clock.now() - self.max_sample_age, clock_was_set }
+    fn rules<'a>(&self, pod: &'a PodLookup<'a>) -> Merge<'a> {
+        Merge { pod, oldest: self.clock.now() - self.max_sample_age }
     }
 }
 

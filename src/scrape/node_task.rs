@@ -129,8 +129,10 @@ impl NodeTask {
             outcome: Ok(()),
         };
         let (scrape, merged) = match answer {
-            Ok(body) if self.clock.was_set() => self.take_with_rates(body, scrape).await,
-            Ok(body) => take(&shared.intake, &self.name, (body, false), scrape).await,
+            Ok(body) if self.clock.was_set() && body.len() <= INLINE_BODY_BYTES => {
+                self.take_with_rates(body, scrape).await
+            }
+            Ok(body) => take(&shared.intake, &self.name, (body, self.clock.was_set()), scrape).await,
             Err(failure) => (shared.intake.fail(&self.name, scrape, failure), Merged::default()),
         };
         self.settle(&scrape, merged);
@@ -160,15 +162,16 @@ impl NodeTask {
     }
 
     /// Readings that make no rate, and the rates beside them: asked for first, so that none of the
-    /// node's pods is without CPU meanwhile.
+    /// node's pods is without CPU meanwhile. An early second scrape would make no rate either. Not with a
+    /// long body, which takes one of the few places for such while it is held.
     async fn take_with_rates(&mut self, body: Body, scrape: Scrape) -> (Scrape, Merged) {
         let rates = self.rates().await;
         let intake = &self.shared.intake;
-        let (scrape, mut merged) = take(intake, &self.name, (body, true), scrape).await;
-        if scrape.outcome.is_ok() && rates.is_some_and(|rates| intake.take_rates(&self.name, &rates)) {
-            merged.awaiting_rate = false;
+        let (scrape, merged) = take(intake, &self.name, (body, true), scrape).await;
+        if let Some(rates) = rates.filter(|_| scrape.outcome.is_ok()) {
+            intake.take_rates(&self.name, &rates);
         }
-        (scrape, merged)
+        (scrape, Merged { awaiting_rate: false, ..merged })
     }
 
     /// The kubelet's own rates make usage of runs that have but one sample.

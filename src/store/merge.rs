@@ -20,9 +20,6 @@ pub struct Merge<'a> {
     pub pod: &'a PodLookup<'a>,
     /// Samples older than this are neither taken nor carried over.
     pub oldest: UnixMillis,
-    /// The node's clock was set a moment ago: its samples may be from before and from after, so that no
-    /// two make a rate. Each newer one, older ones by that clock among them, begins a run that knows none.
-    pub clock_was_set: bool,
 }
 
 /// Finds a pod by namespace and name.
@@ -68,6 +65,7 @@ pub(super) fn merge(
         rules,
         names,
         asked,
+        clock_was_set: batch.clock_was_set,
         pods: Vec::with_capacity(pod_count),
         containers: Vec::with_capacity(rows.len()),
         merged: Merged::default(),
@@ -82,6 +80,7 @@ struct Merger<'a> {
     rules: &'a Merge<'a>,
     names: &'a Names,
     asked: UnixMillis,
+    clock_was_set: bool,
     pods: Vec<PodRecord>,
     containers: Vec<ContainerRecord>,
     merged: Merged,
@@ -154,7 +153,8 @@ impl Merger<'_> {
         let before = known.map(|run| run.last_time());
         let run = match known {
             Some(run) if run.last_time() == sample.time => run,
-            _ if self.rules.clock_was_set => {
+            // Whichever of the two times is the later one.
+            _ if self.clock_was_set => {
                 self.merged.new_runs += 1;
                 Run::alone(reading.start, sample)
             }

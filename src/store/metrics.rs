@@ -69,7 +69,7 @@ mod tests {
             outcome: Ok(()),
         };
         let pod = |namespace: &str, name: &str| Some((PodKey::new(namespace, name), Uid::parse("u")));
-        let rules = Merge { pod: &pod, oldest: UnixMillis(0), clock_was_set: false };
+        let rules = Merge { pod: &pod, oldest: UnixMillis(0) };
         store.record(&NodeName::from("n"), Some(&batch), scrape, &rules);
         let mut registry = Registry::default();
         register_metrics(&mut registry, store);

@@ -79,19 +79,17 @@ impl Fixture {
 
     fn batch(&self, seconds: f64, batch: &Batch<'_>) -> Merged {
         let pod = |namespace: &str, name: &str| self.pods.get(&(namespace.to_owned(), name.to_owned())).cloned();
-        let rules = Merge { pod: &pod, oldest: at(seconds) - MAX_AGE, clock_was_set: false };
+        let rules = Merge { pod: &pod, oldest: at(seconds) - MAX_AGE };
         self.store.record(&self.node, Some(batch), scrape(seconds), &rules)
     }
 
     /// The same of a node whose clock was set a moment ago.
     fn clock_was_set(&self, seconds: f64, rows: Vec<Row<'_>>) -> Merged {
-        let pod = |namespace: &str, name: &str| self.pods.get(&(namespace.to_owned(), name.to_owned())).cloned();
-        let rules = Merge { pod: &pod, oldest: at(seconds) - MAX_AGE, clock_was_set: true };
-        self.store.record(&self.node, Some(&Batch { rows, ..Batch::default() }), scrape(seconds), &rules)
+        self.batch(seconds, &Batch { rows, clock_was_set: true, ..Batch::default() })
     }
 
     fn fail(&self, seconds: f64, failure: Failure) {
-        let rules = Merge { pod: &|_, _| None, oldest: at(seconds) - MAX_AGE, clock_was_set: false };
+        let rules = Merge { pod: &|_, _| None, oldest: at(seconds) - MAX_AGE };
         self.store.record(&self.node, None, failed(seconds, failure), &rules);
     }
 
@@ -386,7 +384,7 @@ mod snapshots {
                 let store = &store;
                 scope.spawn(move || {
                     for node in 0..50 {
-                        let rules = Merge { pod: &|_, _| None, oldest: at(0.0), clock_was_set: false };
+                        let rules = Merge { pod: &|_, _| None, oldest: at(0.0) };
                         let name = NodeName::from(format!("{writer}-{node}").as_str());
                         store.record(&name, Some(&Batch::default()), scrape(1.0), &rules);
                     }

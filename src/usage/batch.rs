@@ -43,6 +43,9 @@ pub struct Batch<'a> {
     pub rows: Vec<Row<'a>>,
     /// Lines that were refused, one by one.
     pub rejected: Rejected,
+    /// The node's clock was set a moment ago: readings may be from before and from after, so that no two
+    /// make a rate.
+    pub clock_was_set: bool,
 }
 
 /// How far a node's clock and ours may be apart for its samples to be taken and served, where they are

@@ -12,6 +12,8 @@ use prost::encoding::encode_varint;
 const VARINT: u32 = 0;
 const FIXED64: u32 = 1;
 const LENGTH: u32 = 2;
+/// Bytes of 64 bits, seven in each.
+const LONGEST_VARINT: usize = 10;
 /// Lengths below this take one byte.
 const SHORT: usize = 128;
 /// Most objects fit.
@@ -100,9 +102,11 @@ impl Fields {
     fn close(&mut self, start: usize) {
         let length = self.0.len().saturating_sub(start + 1);
         if length >= SHORT {
-            let mut told = Vec::with_capacity(size_of::<u64>());
-            encode_varint(length as u64, &mut told);
-            self.0.splice(start..=start, told);
+            let mut told = [0; LONGEST_VARINT];
+            let mut room = told.as_mut_slice();
+            encode_varint(length as u64, &mut room);
+            let used = LONGEST_VARINT - room.len();
+            self.0.splice(start..=start, told.into_iter().take(used));
         } else if let (Some(place), Ok(length)) = (self.0.get_mut(start), u8::try_from(length)) {
             *place = length;
         }

@@ -143,7 +143,7 @@ impl World {
             rejected: Rejected::default(),
             outcome,
         };
-        let merge = Merge { pod: &pod, oldest: at(time) - Duration::from_mins(2), clock_was_set: false };
+        let merge = Merge { pod: &pod, oldest: at(time) - Duration::from_mins(2) };
         self.store.record(&NodeName::from(node), batch, scrape, &merge);
     }
 }

@@ -170,7 +170,7 @@ fn whatever_comes_nothing_breaks() {
         bytes.truncate(random() % (bytes.len() + 1));
         let read = NodeSamples::decode(bytes.as_slice()).ok();
         if let Some((node, handed, _)) = read.and_then(|message| message.checked(&memory.cluster.view(), &BOUNDS)) {
-            let rules = Merge { pod: &|_, _| None, oldest: BOUNDS.oldest, clock_was_set: false };
+            let rules = Merge { pod: &|_, _| None, oldest: BOUNDS.oldest };
             memory.store.adopt(&node, handed, &rules);
             memory.store.snapshot().nodes().flat_map(|(_, record)| record.runs()).for_each(|run| _ = run.usage());
             memory.store.forget(&node);

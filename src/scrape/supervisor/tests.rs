@@ -123,6 +123,15 @@ async fn where_the_summary_is_refused_a_second_scrape_follows_a_second_later() {
     assert_eq!(kubelet.requests_for("/stats/summary"), 1, "a refusal is remembered");
 }
 
+/// Readings of `now` by a clock that shows `ahead`, behind so many bytes of comment.
+fn readings_ahead(now: UnixMillis, started: UnixMillis, ahead: i64, comment_bytes: usize) -> Behaviour {
+    let date = jiff::Timestamp::from_millisecond(ahead).unwrap();
+    let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&date).unwrap();
+    let text = resource_text(now, started).replace(&format!(" {}\n", now.0), &format!(" {ahead}\n"));
+    let body = format!("#{}\n{text}", " ".repeat(comment_bytes));
+    Behaviour::Send(http("200 OK", &format!("Date: {date}\r\n"), body.as_bytes()))
+}
+
 /// A kubelet whose clock is ahead by so many milliseconds, and which notes whether CPU was served when it
 /// was asked for rates.
 async fn kubelet_ahead(
@@ -139,10 +148,7 @@ async fn kubelet_ahead(
             gaps.fetch_add(usize::from(usage.is_none_or(|usage| usage.cpu.is_none())), Ordering::Relaxed);
             return ok(&summary_json());
         }
-        let date = jiff::Timestamp::from_millisecond(ahead).unwrap();
-        let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&date).unwrap();
-        let body = resource_text(now, started).replace(&format!(" {}\n", now.0), &format!(" {ahead}\n"));
-        Behaviour::Send(http("200 OK", &format!("Date: {date}\r\n"), body.as_bytes()))
+        readings_ahead(now, started, ahead, 0)
     })
     .await
 }
@@ -171,6 +177,40 @@ async fn when_a_nodes_clock_is_set_the_kubelets_own_rates_take_over_without_a_ga
     let scrapes = kubelet.requests_for("/metrics/resource");
     assert!(kubelet.requests_for("/stats/summary") <= scrapes, "asked for rates once a scrape");
     world.stop.cancel();
+}
+
+/// Asked for at most as often as readings; and no long body is held meanwhile, since there is room for few.
+#[tokio::test]
+async fn rates_that_never_come_hold_up_readings_once_and_long_ones_not_at_all() {
+    let start = Clock::system().now() - Duration::from_hours(1);
+    let readings = move |ahead_ms: i64, comment_bytes: usize| {
+        let now = Clock::system().now();
+        readings_ahead(now, start, now.0 + ahead_ms, comment_bytes)
+    };
+    for (comment_bytes, timeout_ms) in [(0, 500), (1 << 20, 6_000)] {
+        let kubelet = FakeKubelet::start(move |head| {
+            if head.contains("/stats/summary") { ok(&summary_json()) } else { readings(0, comment_bytes) }
+        })
+        .await;
+        let (resolution, request_timeout) = (Duration::from_millis(1500), Duration::from_millis(timeout_ms));
+        let settings = Scraping { resolution, request_timeout, ..kubelet.settings() };
+        let world = scrape(&kubelet, &settings, one_node());
+        until("a rate of two samples", || world.usage().is_some_and(|usage| usage.source == Source::Samples)).await;
+        kubelet.become_other(move |head| {
+            if head.contains("/stats/summary") { Behaviour::Hang } else { readings(20_000, comment_bytes) }
+        });
+        let asked = |path| kubelet.requests_for(path);
+        let before = (asked("/metrics/resource"), asked("/stats/summary"));
+        let is_stored = || world.usage().is_some_and(|usage| usage.time.0 > Clock::system().now().0 + 15_000);
+        let took = until("readings by the new clock", is_stored).await;
+        assert!(took < Duration::from_secs(4), "{comment_bytes} bytes: {took:?}");
+        if comment_bytes == 0 {
+            until("more readings", || asked("/metrics/resource") >= before.0 + 3).await;
+            let (scrapes, summaries) = (asked("/metrics/resource") - before.0, asked("/stats/summary") - before.1);
+            assert!(summaries <= scrapes, "{summaries} summaries for {scrapes} scrapes");
+        }
+        world.stop.cancel();
+    }
 }
 
 #[tokio::test]
@@ -300,7 +340,7 @@ mod shared {
         let scrape = Scrape { started: now, duration, body_bytes: 0, address: String::new(), rejected, outcome };
         let handed = Handed { node: None, pods: vec![], scrape, last_success: Some(now), outcome_since: now };
         let pod = |namespace: &str, name: &str| Some((PodKey::new(namespace, name), Uid::parse("pod")));
-        let rules = Merge { pod: &pod, oldest: UnixMillis(0), clock_was_set: false };
+        let rules = Merge { pod: &pod, oldest: UnixMillis(0) };
         assert!(world.store.adopt(&"n".into(), handed, &rules));
     }
 

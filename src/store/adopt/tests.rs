@@ -58,7 +58,7 @@ impl World {
             let (name, uid) = self.pods.iter().find(|(known, _)| *known == name)?;
             Some((PodKey::new(namespace, name), Uid::parse(uid)))
         };
-        self.store.adopt(&self.node, handed, &Merge { pod: &pod, oldest: self.oldest, clock_was_set: false })
+        self.store.adopt(&self.node, handed, &Merge { pod: &pod, oldest: self.oldest })
     }
 
     fn record(&self) -> NodeRecord {
@@ -68,12 +68,7 @@ impl World {
     /// A scrape of our own that began at `seconds`, and failed.
     fn fail(&self, seconds: i64) {
         let scrape = Scrape { outcome: Err(Failure::Unauthorized), ..handed(seconds, None, vec![]).scrape };
-        self.store.record(
-            &self.node,
-            None,
-            scrape,
-            &Merge { pod: &|_, _| None, oldest: self.oldest, clock_was_set: false },
-        );
+        self.store.record(&self.node, None, scrape, &Merge { pod: &|_, _| None, oldest: self.oldest });
     }
 
     /// `pod/container=seconds of its last sample`, all.

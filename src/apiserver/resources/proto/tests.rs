@@ -67,7 +67,7 @@ fn scrape_with_refused_lines(world: &World, node: &str) {
         rejected: Rejected { count: 2, first: Some((7, RejectReason::Value)) },
         outcome: Ok(()),
     };
-    let merge = Merge { pod: &|_, _| None, oldest: at(-100.0), clock_was_set: false };
+    let merge = Merge { pod: &|_, _| None, oldest: at(-100.0) };
     world.store.record(&NodeName::from(node), Some(&Batch::default()), scrape, &merge);
 }
 
