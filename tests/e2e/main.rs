@@ -128,6 +128,7 @@ fn trials(shared: Option<&Arc<Shared>>) -> Vec<Trial> {
             disruption::discovery_and_lists_stay_up_over_a_rolling_restart,
             go_clients::informers_stay_in_sync,
             replicas_change::a_rolling_update_under_load_fails_no_request,
+            replicas_change::a_deleted_replica_fails_no_request,
             replicas_change::a_killed_replica_costs_only_what_it_was_asked,
             replicas_sharing::shared_scrapes_ask_each_kubelet_once,
             disruption::namespaces_wait_for_us_while_we_are_away,

@@ -54,6 +54,31 @@ async fn roll(e: &Environment) -> Checked {
     Ok(())
 }
 
+/// Each of two replicas is ended in turn as Kubernetes kills a pod that is deleted, evicted or drained:
+/// SIGTERM, and nobody in its place. The other one carries all of the load meanwhile.
+pub(crate) async fn a_deleted_replica_fails_no_request(e: &Environment) -> Checked {
+    begin_with_two(e).await?;
+    let load = Load::begin(e, RATE).await?;
+    let deleted = delete_both(e).await;
+    let seen = load.end().await?;
+    deleted?;
+    tell("each of two replicas deleted", &seen);
+    e.replicas.stop(1).await?;
+    no_other_failed(&seen, |_| false)?;
+    whole(&seen)
+}
+
+async fn delete_both(e: &Environment) -> Checked {
+    tokio::time::sleep(STEADY).await;
+    for index in [0, 1] {
+        e.replicas.stop(index).await?;
+        tokio::time::sleep(STEADY).await;
+        e.replicas.start(index).await?;
+        tokio::time::sleep(STEADY).await;
+    }
+    Ok(())
+}
+
 /// Each of two replicas is killed in turn, so that the one that carries the aggregator's connection
 /// is among them. What dies with it, and nothing else, is what it was asked at that moment, and what
 /// was sent to its address until the endpoint was gone.
