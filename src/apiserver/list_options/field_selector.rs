@@ -54,6 +54,11 @@ impl FieldSelector {
         demanding.map(|term| term.value.as_str())
     }
 
+    /// Its fields and values, counted.
+    pub(super) const fn terms(&self) -> usize {
+        self.0.len() * 2
+    }
+
     pub(super) fn matches(&self, namespace: &str, name: &str) -> bool {
         self.0.iter().all(|term| {
             let actual = match term.field {

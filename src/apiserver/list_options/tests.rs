@@ -62,6 +62,40 @@ fn selectors_pick_by_labels_and_fields_together() {
     }
 }
 
+#[tokio::test]
+async fn a_selector_is_as_long_as_somebody_may_need_and_no_longer() {
+    let keys = |count: usize| (0..count).map(|n| format!("!k{n}")).collect::<Vec<_>>().join(",");
+    let values = |count: usize| (0..count).map(|n| format!("v{n}")).collect::<Vec<_>>().join(",");
+    let names = |count: usize| vec!["metadata.name!=n"; count].join(",");
+    for longest in [
+        format!("labelSelector={}", keys(1000)),
+        format!("labelSelector=app+in+({})", values(999)),
+        format!("fieldSelector={}", names(500)),
+        format!("labelSelector={}&fieldSelector={}", keys(500), names(250)),
+    ] {
+        assert!(list(&longest).is_ok());
+    }
+    for longer in [
+        format!("labelSelector={}", keys(1001)),
+        format!("labelSelector=app+in+({})", values(1000)),
+        format!("fieldSelector={}", names(501)),
+        format!("labelSelector={}&fieldSelector={}", keys(501), names(250)),
+    ] {
+        let (code, message) = refusal(&longer).await;
+        assert_eq!(code, 400);
+        assert!(message.starts_with("selectors of more than 1000 keys and values are refused"), "{message}");
+    }
+}
+
+#[test]
+fn a_watch_ends_by_every_clock() {
+    for seconds in ["1", "9223372036854775807"] {
+        let timeout = watch(&format!("timeoutSeconds={seconds}")).unwrap().timeout.unwrap();
+        assert!(std::time::Instant::now().checked_add(timeout).is_some(), "{seconds}");
+        assert!(timeout <= std::time::Duration::from_hours(365 * 24), "{seconds}");
+    }
+}
+
 #[test]
 fn options_of_other_requests_are_accepted() {
     let query = "limit=0&resourceVersion=0&resourceVersionMatch=NotOlderThan&timeoutSeconds=30&timeout=5s\

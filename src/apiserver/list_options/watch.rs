@@ -7,6 +7,9 @@ use crate::apiserver::list_options::parameters::Parameters;
 use crate::apiserver::moments::{Asked, Tag};
 use crate::apiserver::status::Status;
 
+/// Longer than any watch lasts, and short enough for every clock.
+const LONGEST: Duration = Duration::from_hours(24 * 365);
+
 /// What a watch is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct WatchOptions {
@@ -46,7 +49,7 @@ impl WatchOptions {
             selection: Selection::of(&parameters)?,
             begin,
             bookmarks: parameters.flag("allowWatchBookmarks").unwrap_or(false),
-            timeout: timeout.filter(|seconds| *seconds > 0).map(Duration::from_secs),
+            timeout: timeout.filter(|seconds| *seconds > 0).map(|seconds| Duration::from_secs(seconds).min(LONGEST)),
         })
     }
 }

@@ -56,9 +56,24 @@ impl LabelSelector {
         self.requirements.is_empty()
     }
 
+    /// Its keys and values, counted: what it costs to keep it, and to look at one label set.
+    pub fn terms(&self) -> usize {
+        self.requirements.iter().map(|requirement| 1 + requirement.condition.values()).sum()
+    }
+
     /// Whether all its requirements hold for `labels`.
     pub fn matches(&self, labels: &Labels) -> bool {
         self.requirements.iter().all(|requirement| requirement.holds(labels.value(&requirement.key)))
+    }
+}
+
+impl Condition {
+    fn values(&self) -> usize {
+        match self {
+            Self::Exists | Self::Absent => 0,
+            Self::OneOf(values) | Self::NoneOf(values) => values.len(),
+            Self::GreaterThan(_) | Self::LessThan(_) => 1,
+        }
     }
 }
 
