@@ -34,7 +34,7 @@ pub(crate) async fn usage_page(State(content): State<Arc<Content>>, request: Req
     let (world, max_sample_age) =
         ((Arc::clone(&moment.view), Arc::clone(&moment.snapshot)), moment.ages.max_sample_age);
     let page = Page::new(world, moment.now, max_sample_age, filter, format);
-    Ok(Stream::begin(Written { page, text: BytesMut::new() }).await.answer(content_type, false, in_flight).await)
+    Ok(Stream::begin(Written { page, text: BytesMut::new() }, false).await.answer(content_type, in_flight))
 }
 
 struct Written {

@@ -97,11 +97,11 @@ async fn send<R: Resource>(
     mut range: Range,
     (content_type, pretty): (&'static str, bool),
 ) -> Result<Response, Status> {
-    let stream = Stream::begin(written).await;
+    let stream = Stream::begin(written, pretty).await;
     if stream.is_longer() && !call.content.api.pressure.take_on() && range.limit_to::<R>(SHORT_LIST).await.is_some() {
         return Err(call.content.short_of_memory());
     }
-    Ok(stream.answer(content_type, pretty, call.in_flight).await)
+    Ok(stream.answer(content_type, call.in_flight))
 }
 
 /// The moment that an answer is made from, as `take` finds it.

@@ -22,15 +22,15 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument as _, Span};
 
 use crate::apiserver::filters::InFlight;
-use crate::apiserver::resources::json::indent;
+use crate::apiserver::resources::json::Indenter;
 
 /// One TLS record is 16 KiB, one HTTP/2 window of a Go client 4 MiB: large enough to be cheap per
 /// byte, small enough for the 16 that HTTP/1 holds for a client who does not read.
 pub(super) const CHUNK_BYTES: usize = 32 << 10;
 /// What is written in a turn may begin just below a chunk's limit.
 pub(super) const CHUNK_CAPACITY_BYTES: usize = CHUNK_BYTES + (8 << 10);
-/// Longer answers are not indented: nobody reads them.
-const PRETTY_LIMIT_BYTES: usize = 1 << 20;
+/// Indented, that is a chunk or so.
+const COMPACT_CHUNK_BYTES: usize = CHUNK_BYTES / 2;
 
 /// Something that writes a document, some of it at a time.
 pub(crate) trait Turns: Send + 'static {
@@ -44,6 +44,8 @@ pub(crate) trait Turns: Send + 'static {
 /// A document on its way out.
 pub(crate) struct Stream<T> {
     turns: T,
+    /// For people who read it.
+    indenter: Option<Indenter>,
     /// The first chunk.
     first: Bytes,
     has_more: bool,
@@ -51,10 +53,11 @@ pub(crate) struct Stream<T> {
 }
 
 impl<T: Turns> Stream<T> {
-    /// Makes the first chunk.
-    pub(crate) async fn begin(turns: T) -> Self {
+    /// Makes the first chunk; `pretty` is for JSON alone.
+    pub(crate) async fn begin(turns: T, pretty: bool) -> Self {
         let span = tracing::info_span!("encode");
-        let mut stream = Self { turns, first: Bytes::new(), has_more: true, span: span.clone() };
+        let indenter = pretty.then(Indenter::default);
+        let mut stream = Self { turns, indenter, first: Bytes::new(), has_more: true, span: span.clone() };
         stream.first = stream.chunk().instrument(span).await;
         stream
     }
@@ -65,29 +68,24 @@ impl<T: Turns> Stream<T> {
     }
 
     /// The answer; `in_flight` is held until the last byte is made.
-    pub(crate) async fn answer(mut self, content_type: &'static str, pretty: bool, in_flight: InFlight) -> Response {
-        let mut first = std::mem::take(&mut self.first);
-        if pretty {
-            let mut document = first.to_vec();
-            while self.has_more && document.len() <= PRETTY_LIMIT_BYTES {
-                document.extend_from_slice(&self.chunk().await);
-            }
-            first = if self.has_more { document.into() } else { indent(&document).into() };
-        }
+    pub(crate) fn answer(mut self, content_type: &'static str, in_flight: InFlight) -> Response {
+        let first = std::mem::take(&mut self.first);
         let body = if self.has_more { self.stream(first, in_flight) } else { Body::from(first) };
         ([(header::CONTENT_TYPE, content_type)], body).into_response()
     }
 
     /// The next bytes: a full chunk, or all that is left. Other tasks get their turn in between.
     async fn chunk(&mut self) -> Bytes {
-        while self.has_more && self.turns.written().len() < CHUNK_BYTES {
+        let full = if self.indenter.is_some() { COMPACT_CHUNK_BYTES } else { CHUNK_BYTES };
+        while self.has_more && self.turns.written().len() < full {
             self.has_more = self.turns.turn();
             tokio::task::yield_now().await;
         }
         let written = self.turns.written();
         // What is left of a buffer would be too small for the next chunk, which then would move.
         let next = if self.has_more { BytesMut::with_capacity(CHUNK_CAPACITY_BYTES) } else { BytesMut::new() };
-        std::mem::replace(written, next).freeze()
+        let chunk = std::mem::replace(written, next).freeze();
+        self.indenter.as_mut().map_or(chunk.clone(), |indenter| indenter.indent(&chunk).into())
     }
 
     fn stream(mut self, first: Bytes, in_flight: InFlight) -> Body {
