@@ -32,6 +32,8 @@ pub(super) struct Frames {
     kind: &'static str,
     /// Of a table: told with its first event, which clients remember.
     columns: Bytes,
+    /// How many they are.
+    width: usize,
 }
 
 impl EventType {
@@ -49,13 +51,15 @@ impl EventType {
 impl Frames {
     pub(super) fn of<R: Resource>(encoder: &Encoder) -> Self {
         let mut columns = Json::default();
-        table::column_definitions(&mut columns, R::columns(encoder.dialect));
+        let definitions = R::columns(encoder.dialect);
+        table::column_definitions(&mut columns, definitions);
         Self {
             encoding: encoder.accepted.encoding,
             form: encoder.accepted.form,
             group_version: encoder.group_version.clone(),
             kind: R::TYPE.kind,
             columns: columns.take(),
+            width: definitions.len(),
         }
     }
 
@@ -74,7 +78,10 @@ impl Frames {
     pub(super) fn put_bookmark(&mut self, out: &mut BytesMut, resource_version: u64, is_initial_end: bool) {
         let object = match (self.encoding, self.form) {
             (Encoding::Protobuf, _) => self.protobuf_bookmark(resource_version, is_initial_end),
-            (_, Form::Table { version }) => self.table(version, resource_version, b""),
+            (_, Form::Table { version }) => {
+                let row = if is_initial_end { self.end_row(version, resource_version) } else { Bytes::new() };
+                self.table(version, resource_version, &row)
+            }
             _ => self.json_bookmark(resource_version, is_initial_end),
         };
         self.frame(out, EventType::Bookmark, &object);
@@ -120,19 +127,19 @@ impl Frames {
         }
     }
 
-    fn json_bookmark(&self, resource_version: u64, is_initial_end: bool) -> Bytes {
-        let (kind, group_version) = self.type_meta();
+    /// A table has no annotations, but its rows' objects have.
+    fn end_row(&self, version: MetaVersion, resource_version: u64) -> Bytes {
         let mut json = Json::default();
         json.object(|json| {
-            fields::type_meta(json, kind, group_version);
-            json.key("metadata").object(|json| {
-                json.key("resourceVersion").quoted_number(resource_version);
-                if is_initial_end {
-                    json.key("annotations").object(|json| json.member(INITIAL_EVENTS_END, "true"));
-                }
-            });
+            json.key("cells").array(|json| (0..self.width).for_each(|_| json.null()));
+            json.key("object").raw(&bookmark("PartialObjectMetadata", version.group_version(), resource_version, true));
         });
         json.take()
+    }
+
+    fn json_bookmark(&self, resource_version: u64, is_initial_end: bool) -> Bytes {
+        let (kind, group_version) = self.type_meta();
+        bookmark(kind, group_version, resource_version, is_initial_end)
     }
 
     /// All kinds have their metadata in the same place, and a bookmark has no more.
@@ -150,4 +157,19 @@ impl Frames {
         });
         protobuf::envelope(group_version, kind, object.bytes()).into()
     }
+}
+
+/// An object that says how far the watch has come, and nothing else.
+fn bookmark(kind: &str, group_version: &str, resource_version: u64, is_initial_end: bool) -> Bytes {
+    let mut json = Json::default();
+    json.object(|json| {
+        fields::type_meta(json, kind, group_version);
+        json.key("metadata").object(|json| {
+            json.key("resourceVersion").quoted_number(resource_version);
+            if is_initial_end {
+                json.key("annotations").object(|json| json.member(INITIAL_EVENTS_END, "true"));
+            }
+        });
+    });
+    json.take()
 }

@@ -13,6 +13,7 @@ use crate::apiserver::router::server::Server;
 use crate::cluster::{Labels, Pod};
 use crate::usage::{Failure, PodKey, Reading};
 
+use super::watcher::SLOWEST_READER;
 use super::*;
 
 const OWN: &str = "/apis/custom.example.com/v1";
@@ -299,6 +300,34 @@ async fn a_reader_who_falls_behind_is_told_so_and_holds_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reader_who_takes_a_step_in_drops_is_told_so() {
+    let names: Vec<_> = (0..600).map(|n| format!("pod-{n:03}")).collect();
+    let pods = names.iter().map(|name| pod(name, "node-a", &[("app", running(0.0))])).collect();
+    let world = World::with(vec![node("node-a")], pods);
+    let all = |time: f64| {
+        let rows: Vec<_> = names.iter().map(|name| (name.as_str(), "app", usage(time))).collect();
+        world.scrape("node-a", time, None, &rows);
+    };
+    all(15.0);
+    all(30.0);
+    let server = server(&world);
+    let mut told = Told::by(&server, &format!("{PODS}?watch=true&timeoutSeconds=3600")).await;
+    told.events(600).await;
+    pass(&server, 15);
+    all(45.0);
+    let (mut parts, begun) = (0, Instant::now());
+    while let Some(part) = told.body.frame().await {
+        parts += 1;
+        told.text = part.unwrap().into_data().unwrap().to_vec();
+        tokio::time::sleep(Duration::from_secs(14)).await;
+    }
+    assert!(parts < 15 && begun.elapsed() < SLOWEST_READER * 4, "{parts} in {:?}", begun.elapsed());
+    let last = told.text.split(|byte| *byte == b'\n').rfind(|line| !line.is_empty()).unwrap();
+    let last: Value = serde_json::from_slice(last).unwrap();
+    assert_eq!((text(&last["type"]), last["object"]["code"].as_u64()), ("ERROR".into(), Some(410)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn watchers_of_the_same_shape_share_what_is_written() {
     let world = world();
     let server = server(&world);
@@ -492,6 +521,17 @@ async fn events_are_framed_as_clients_read_them() {
     assert!(!first["object"]["columnDefinitions"].as_array().unwrap().is_empty());
     assert_eq!(second["object"]["columnDefinitions"], serde_json::json!([]), "clients remember them");
     assert_eq!(second["object"]["rows"].as_array().unwrap().len(), 1);
+
+    let (_, body) = bytes_of(&server, &uri, table).await;
+    let mut told = Told { body, text: Vec::new() };
+    let mut end = told.event().await.unwrap();
+    while end["type"] == "ADDED" {
+        end = told.event().await.unwrap();
+    }
+    let row = &end["object"]["rows"][0];
+    assert_eq!((&end["type"], &row["object"]["kind"]), (&"BOOKMARK".into(), &"PartialObjectMetadata".into()));
+    assert_eq!(row["object"]["metadata"]["annotations"]["k8s.io/initial-events-end"], "true");
+    assert_eq!(row["cells"].as_array().unwrap().len(), first["object"]["columnDefinitions"].as_array().unwrap().len());
 
     let partial = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
     let (_, body) = bytes_of(&server, &format!("{PODS}?watch=true&timeoutSeconds=1"), partial).await;

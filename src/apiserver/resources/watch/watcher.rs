@@ -25,8 +25,10 @@ use crate::apiserver::status::Status;
 /// Moments are kept for little longer than this: who has no news needs a version that is young enough
 /// to go on from.
 const BOOKMARK_PERIOD: Duration = Duration::from_secs(10);
-/// A client who does not take a chunk for so long has fallen behind what is kept.
-const SLOWEST_READER: Duration = Duration::from_secs(30);
+/// A client who does not take a chunk, or all of a step, for so long has fallen behind what is kept.
+pub(super) const SLOWEST_READER: Duration = Duration::from_secs(30);
+/// Well under a millisecond of work, whatever is selected by.
+const CHANGES_PER_TURN: usize = 32;
 
 /// A watch under way.
 pub(super) struct Watcher<R> {
@@ -152,7 +154,8 @@ impl<R: Watched> Watcher<R> {
         bookmark.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             while let Some(next) = self.moments.after(position) {
-                self.step(position, &next).await?;
+                let step = tokio::time::timeout(SLOWEST_READER, self.step(position, &next)).await;
+                step.unwrap_or(Err(End::Behind))?;
                 position = next.revision;
             }
             tokio::select! {
@@ -170,7 +173,10 @@ impl<R: Watched> Watcher<R> {
         let changes = self.watches.changes::<R>(&from, next, &self.encoder).await;
         drop(from);
         let changes = changes.get().map(Vec::as_slice).unwrap_or_default();
-        for change in of_namespace(changes, &self.namespace) {
+        for (index, change) in of_namespace(changes, &self.namespace).iter().enumerate() {
+            if index % CHANGES_PER_TURN == CHANGES_PER_TURN - 1 {
+                tokio::task::yield_now().await;
+            }
             if let Some((event, side)) = change.as_seen(&self.selection) {
                 self.frames.put(&mut self.out, event, &side.object, side.resource_version);
                 self.flush_if_full().await?;
