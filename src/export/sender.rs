@@ -18,8 +18,6 @@ use crate::telemetry::causes;
 
 /// Samples older than this are worth little, and engines begin to refuse them.
 const RETRY_FOR: Duration = Duration::from_mins(5);
-/// As much of an engine's words as is told.
-const LONGEST_EXCERPT: usize = 200;
 
 /// Serves one engine.
 pub(super) struct Sender {
@@ -95,18 +93,17 @@ impl Sender {
                 };
             }
         };
-        let said = || format!("{}: {}", answer.status, excerpt(&answer.body));
         match self.wire.judge(&answer) {
             Verdict::Rewrite => {
                 tracing::info!(name = self.name, "the engine does not understand remote write 2.0; 1.0 from now on");
                 Attempt::Rewrite
             }
             Verdict::Later(told) => {
-                self.failing(&said());
+                self.failing(&self.wire.reason(&answer));
                 Attempt::Again(told.or_else(|| retry_after(&answer.headers, self.clock.now())))
             }
             Verdict::Refused { taken } => {
-                self.failing(&said());
+                self.failing(&self.wire.reason(&answer));
                 self.count(taken.min(samples), samples);
                 Attempt::Done
             }
@@ -135,11 +132,6 @@ impl Sender {
             tracing::info!(name = self.name, "usage is passed on again");
         }
     }
-}
-
-fn excerpt(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body.get(..LONGEST_EXCERPT).unwrap_or(body));
-    text.trim().to_owned()
 }
 
 #[cfg(test)]

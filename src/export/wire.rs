@@ -8,6 +8,9 @@ use http::{HeaderMap, StatusCode};
 
 use crate::export::queue::Batch;
 
+/// As much of an engine's words as is told.
+const LONGEST_EXCERPT: usize = 200;
+
 /// A protocol: how batches are written, and what answers mean.
 pub(super) trait Wire: Send {
     /// Batches as one request.
@@ -15,6 +18,11 @@ pub(super) trait Wire: Send {
 
     /// What an answer to such a request means; the protocol may change by it.
     fn judge(&mut self, answer: &Answer) -> Verdict;
+
+    /// Why an answer that is no success is none, in the engine's words.
+    fn reason(&self, answer: &Answer) -> String {
+        said(answer)
+    }
 }
 
 /// A way to an engine.
@@ -40,6 +48,12 @@ pub(super) struct Answer {
     pub(super) headers: HeaderMap,
     /// Its first bytes.
     pub(super) body: Bytes,
+}
+
+/// Status and first words.
+pub(super) fn said(answer: &Answer) -> String {
+    let excerpt = answer.body.get(..LONGEST_EXCERPT).unwrap_or(&answer.body);
+    format!("{}: {}", answer.status, String::from_utf8_lossy(excerpt).trim())
 }
 
 /// What an answer means.

@@ -20,7 +20,7 @@ use prost::Message as _;
 
 use crate::config::OtlpProtocol;
 use crate::export::queue::Batch;
-use crate::export::wire::{Answer, Message, Share, Verdict, Wire};
+use crate::export::wire::{Answer, Message, Share, Verdict, Wire, said};
 use crate::telemetry::otlp::{PostError, grpc};
 
 const HEADERS: [(&str, &str); 2] = [("content-type", "application/x-protobuf"), ("content-encoding", "gzip")];
@@ -70,6 +70,14 @@ impl Wire for Otlp {
             | StatusCode::GATEWAY_TIMEOUT => Verdict::Later(None),
             _ => Verdict::Refused { taken: 0 },
         }
+    }
+
+    /// Of gRPC, where all answers are 200, the status and message behind them.
+    fn reason(&self, answer: &Answer) -> String {
+        let refused = (self.protocol == OtlpProtocol::Grpc)
+            .then(|| grpc::judge(answer.status, &answer.headers, None).err())
+            .flatten();
+        refused.map_or_else(|| said(answer), |error| error.to_string())
     }
 }
 

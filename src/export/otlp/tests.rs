@@ -169,8 +169,8 @@ mod over_grpc {
         }
     }
 
-    /// What becomes of two points; and what a collector that answers so has seen.
-    async fn sent(answer: Result<i64, Code>) -> (Verdict, Vec<usize>) {
+    /// What becomes of two points and is told of it; and what a collector that answers so has seen.
+    async fn sent(answer: Result<i64, Code>) -> (Verdict, String, Vec<usize>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let target = ExportTarget {
             name: "t".to_owned(),
@@ -194,13 +194,21 @@ mod over_grpc {
         let answer = Http::new(&target).unwrap().post(&message).await.unwrap();
         serving.abort();
         let seen = resources.lock().clone();
-        (otlp.judge(&answer), seen)
+        (otlp.judge(&answer), otlp.reason(&answer), seen)
     }
 
     #[tokio::test]
     async fn a_collector_takes_it_and_tells_what_it_refused() {
-        assert_eq!(sent(Ok(0)).await, (Verdict::Taken(Share::All), vec![2]));
-        assert_eq!(sent(Ok(3)).await, (Verdict::Taken(Share::AllBut(3)), vec![2]));
+        for (refused, share) in [(0, Share::All), (3, Share::AllBut(3))] {
+            let (verdict, _, seen) = sent(Ok(refused)).await;
+            assert_eq!((verdict, seen), (Verdict::Taken(share), vec![2]));
+        }
+    }
+
+    #[tokio::test]
+    async fn why_it_was_refused_is_told_in_the_collectors_words() {
+        let (_, reason, _) = sent(Err(Code::Unauthenticated)).await;
+        assert_eq!(reason, "gRPC status 16: told why");
     }
 
     #[tokio::test]
