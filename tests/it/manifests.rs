@@ -154,9 +154,23 @@ fn readers_may_read_and_nothing_else() {
         let label = format!("rbac.authorization.k8s.io/aggregate-to-{role}");
         assert_eq!(reader["metadata"]["labels"][label], "true");
     }
-    for rule in reader["rules"].as_array().unwrap() {
-        assert_eq!(rule["verbs"], json!(["get", "list"]));
-    }
+    let rules = json!([
+        {"apiGroups": ["custom.example.com", "metrics.k8s.io"], "resources": ["nodes", "pods"],
+         "verbs": ["get", "list", "watch"]},
+        {"apiGroups": ["custom.example.com"], "resources": ["nodescrapes", "healthz"], "verbs": ["get", "list"]},
+    ]);
+    assert_eq!(reader["rules"], rules);
+}
+
+/// Where critical pods are admitted only by a quota that speaks of them, there would be no pod without one.
+#[test]
+fn the_priority_of_the_pods_has_a_quota() {
+    let quota = object(BASE, "ResourceQuota", "custom-api-critical-pods");
+    let deployment = object(BASE, "Deployment", "custom-api-server");
+    assert_eq!(quota["metadata"]["namespace"], deployment["metadata"]["namespace"]);
+    let scope = &quota["spec"]["scopeSelector"]["matchExpressions"][0];
+    assert_eq!((&scope["scopeName"], &scope["operator"]), (&json!("PriorityClass"), &json!("In")));
+    assert_eq!(scope["values"][0], deployment["spec"]["template"]["spec"]["priorityClassName"]);
 }
 
 #[test]
