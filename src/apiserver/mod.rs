@@ -18,6 +18,7 @@ mod fixtures;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod listener;
+mod peers;
 mod request_info;
 mod reviews;
 pub mod tls;

@@ -56,6 +56,16 @@ impl RequestInfo {
     pub(crate) fn is_watch(&self) -> bool {
         self.resource.is_some() && self.verb == "watch"
     }
+
+    /// Whether it is a page of metrics, written anew for each request.
+    pub(crate) fn is_metrics_page(&self) -> bool {
+        matches!(self.path.as_str(), "/metrics" | "/metrics/usage")
+    }
+
+    /// Whether it is what kubelets ask.
+    pub(crate) fn is_health(&self) -> bool {
+        matches!(self.path.as_str(), "/livez" | "/readyz" | "/healthz")
+    }
 }
 
 fn resource_request(method: &Method, path: &str, query: &str) -> Option<(String, ResourceRequest)> {

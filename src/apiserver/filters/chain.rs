@@ -17,7 +17,7 @@ use crate::apiserver::filters::audit_id::AUDIT_ID;
 use crate::apiserver::filters::gzip::{self, Gzip};
 use crate::apiserver::filters::in_flight::{Full, InFlight, InFlightLimits};
 use crate::apiserver::filters::refusals::Refusals;
-use crate::apiserver::filters::{audit_id, panic, server_span, time_limit};
+use crate::apiserver::filters::{audit_id, held, panic, server_span, time_limit};
 use crate::apiserver::groups::Groups;
 use crate::apiserver::hand_over::{self, OtherReplica};
 use crate::apiserver::metrics::Metrics;
@@ -113,7 +113,8 @@ impl Chain {
     ) -> Result<Response, Status> {
         let query = request.uri().query().filter(|_| !info.is_watch()).unwrap_or_default();
         let deadline = access.started + time_limit::of(query, self.request_timeout)?;
-        let admission = self.in_flight.admit(info, deadline);
+        let peer = request.extensions().get::<Peer>().filter(|_| !access.from_front_proxy);
+        let admission = self.in_flight.admit(info, peer.map(|peer| peer.address.ip()), deadline);
         let permitted = self.permitted(request, next, info, admission, access);
         tokio::time::timeout_at(deadline, permitted).await.unwrap_or_else(|_| Err(Status::timeout()))
     }
@@ -139,22 +140,26 @@ impl Chain {
             Err(full) if request.headers().contains_key(header::AUTHORIZATION) => return Err(full.refusal()),
             admission => admission,
         };
-        let attempt = if access.from_front_proxy || is_probe(info, &request) {
+        let attempt = if access.from_front_proxy || is_probe(info, &request, &peer) {
             None
         } else {
             Some(self.refusals.attempt(peer.address.ip())?)
         };
         let user = self.authenticator.authenticate(&peer, request.headers_mut()).await?;
         access.user.clone_from(&user.name);
-        request.extensions_mut().insert(admission.or_else(|full| full.unless_master(&user))?);
+        let in_flight = admission.or_else(|full| full.unless_master(&user))?;
+        request.extensions_mut().insert(in_flight.clone());
         match self.authorizer.authorize(&user, info).await? {
             Decision::Allowed => {
                 if let Some(attempt) = attempt {
                     attempt.forgive();
                 }
                 let takes_gzip = !info.is_watch() && gzip::is_accepted(request.headers());
-                let response = next.run(request).await;
-                Ok(if takes_gzip { self.gzip.encode(response).await } else { response })
+                let mut response = next.run(request).await;
+                if takes_gzip {
+                    response = self.gzip.encode(response).await;
+                }
+                Ok(held::until_taken(response, in_flight))
             }
             // Somebody who showed nothing may get further by showing something.
             Decision::Denied { .. } if user.via == Via::Anonymous => Err(Status::unauthorized()),
@@ -165,9 +170,8 @@ impl Chain {
 
 /// Whether it is a kubelet's probe, which shows nothing and is answered without asking anybody; its
 /// address may be that of others who are refused.
-fn is_probe(info: &RequestInfo, request: &Request) -> bool {
-    let is_health = matches!(info.path.as_str(), "/livez" | "/readyz" | "/healthz");
-    is_health && !request.headers().contains_key(header::AUTHORIZATION)
+fn is_probe(info: &RequestInfo, request: &Request, peer: &Peer) -> bool {
+    info.is_health() && peer.certificates.is_empty() && !request.headers().contains_key(header::AUTHORIZATION)
 }
 
 /// Probes and scrapes of our own metrics come every few seconds and are told at debug.

@@ -8,7 +8,7 @@
 //! The limit comes first, so that overload costs nothing. Only a caller who is known without asking
 //! anybody (by certificate, or by the front proxy's word) is looked at beyond it, because the
 //! control plane (`system:masters`) always passes. Watches have a limit of their own, and time for
-//! the head of their answer alone. Addresses that are refused again and again are not even looked at,
+//! the head of their answer alone. A place is given back when the answer is taken. Addresses that are refused again and again are not even looked at,
 //! unless they are a front proxy's.
 //!
 //! Who may not, learns nothing about what exists: refusals come before routing's own 404 and 405.
@@ -21,6 +21,7 @@ mod chain;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(super) mod fuzz;
 mod gzip;
+mod held;
 mod in_flight;
 mod panic;
 mod refusals;

@@ -93,6 +93,8 @@ impl Door {
         let router = Router::new()
             .route(NODES, get(nodes))
             .route("/apis", get(async || "groups"))
+            .route("/livez", get(async || "ok"))
+            .route("/metrics", get(futures::future::pending::<()>))
             .layer(middleware::from_fn_with_state(Arc::new(chain), pass));
         Self { router, authenticator, exposition }
     }
@@ -168,6 +170,36 @@ async fn watches_take_no_place_among_requests_and_have_a_limit_of_their_own() {
     drop(watches);
     door.assert_told("kube_vitals_watches_open 0");
     assert_eq!(door.get(WATCH).await.status(), 200);
+}
+
+#[tokio::test]
+async fn one_address_cannot_take_every_place() {
+    let door = Door::with_places(100);
+    let mut stuck = Vec::new();
+    for _ in 0..25 {
+        let mut request = Box::pin(door.get("/apis/metrics.k8s.io/v1beta1/nodes?hang"));
+        assert!(futures::poll!(&mut request).is_pending());
+        stuck.push(request);
+    }
+    assert_eq!(door.get(NODES).await.status(), 429);
+    assert_eq!(door.send_from(Request::get(NODES), true).await.status(), 200, "the front proxy stands for many");
+    door.assert_told("kube_vitals_requests_in_flight 25");
+    stuck.pop();
+    assert_eq!(door.get(NODES).await.status(), 200);
+}
+
+#[tokio::test]
+async fn pages_of_metrics_have_a_limit_of_their_own() {
+    let door = Door::with_places(1);
+    let mut asked: Vec<_> = (0..20).map(|_| Box::pin(door.get("/metrics"))).collect();
+    for request in &mut asked {
+        assert!(futures::poll!(request).is_pending());
+    }
+    assert_eq!(door.get("/metrics/usage").await.status(), 429);
+    door.assert_told(r#"kube_vitals_requests_shed_total{limit="pages"} 1"#);
+    for path in ["/apis", "/livez", NODES] {
+        assert_eq!(door.get(path).await.status(), 200, "{path}");
+    }
 }
 
 #[tokio::test]

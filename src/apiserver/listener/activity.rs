@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-/// A connection on which no request begins and no part of an answer is taken for so long is closed,
-/// and cut when it is still there after as long again. Longer than any request may take and than
-/// watches go without a bookmark; without it, idle or never-reading clients could hold every slot.
+use super::unread::Unread;
+
+/// A connection on which no request begins, no part of an answer is taken and nobody watches for so long is
+/// closed, and cut when it is still there after as long again. Longer than any request may take; without it,
+/// idle clients could hold every slot.
 pub(super) const IDLE: Duration = Duration::from_mins(5);
 
 /// Counts what moves; shared by a connection and the requests on it.
@@ -31,13 +33,13 @@ impl Activity {
         tokio::time::timeout(limit, self.begun.cancelled()).await.is_ok()
     }
 
-    /// Waits until nothing has moved for at least [`IDLE`].
-    pub(super) async fn silence(&self) {
+    /// Waits until nothing has moved for at least [`IDLE`], and nobody waits for one of the answers.
+    pub(super) async fn silence(&self, answers: &Unread) {
         let mut before = self.moves.load(Ordering::Relaxed);
         loop {
             tokio::time::sleep(IDLE).await;
             let now = self.moves.load(Ordering::Relaxed);
-            if now == before {
+            if now == before && !answers.is_awaited() {
                 return;
             }
             before = now;
@@ -59,7 +61,8 @@ mod tests {
                 activity.note();
             }
         };
-        tokio::join!(activity.silence(), moving);
+        let nothing = Unread::default();
+        tokio::join!(activity.silence(&nothing), moving);
         assert!((step * 2 + IDLE..=step * 3 + IDLE * 2).contains(&start.elapsed()), "{:?}", start.elapsed());
     }
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use http::{Request, Response, Version};
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::{Service, service_fn};
@@ -25,7 +24,9 @@ use super::at_once::AtOnce;
 use super::last_word::Line;
 use super::metrics;
 use super::rewoken::Rewoken;
+use super::unread::Unread;
 use super::{CloseConnection, ConnectionId, Metrics, Peer, Trusted};
+use crate::apiserver::peers::PeerPlace;
 
 /// As long as kube-aggregator gives a handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -65,6 +66,8 @@ const PING_ANSWER: Duration = Duration::from_secs(15);
 pub(super) struct Connection {
     pub(super) id: ConnectionId,
     pub(super) address: SocketAddr,
+    /// Among those of its address.
+    pub(super) place: Option<PeerPlace>,
     pub(super) tls: TlsAcceptor,
     pub(super) app: Router,
     pub(super) trusted: Trusted,
@@ -74,7 +77,7 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Serves it to its end. Cancel safe: dropping it cuts the connection.
-    pub(super) async fn serve(self, socket: TcpStream) {
+    pub(super) async fn serve(mut self, socket: TcpStream) {
         let _open = Open::count(&self.metrics.open);
         if let Err(error) = socket.set_nodelay(true) {
             tracing::debug!(%error, client = %self.address, "TCP_NODELAY cannot be set");
@@ -88,17 +91,22 @@ impl Connection {
         let peer = Peer { address: self.address, certificates, id: self.id };
         // Judged once: a proxy that dialled before it was known has the bounds of others, and dials
         // again where they are too narrow.
-        let bounds = if (self.trusted)(&peer) { TRUSTED } else { DIRECT };
+        let is_trusted = (self.trusted)(&peer);
+        let bounds = if is_trusted { TRUSTED } else { DIRECT };
+        if is_trusted {
+            // What one of its many users does with its connections is not to shut out all of them.
+            self.place = None;
+        }
 
-        let (activity, closing) = (Activity::default(), CancellationToken::new());
-        let requests = requests(self.app.clone(), peer, activity.clone(), closing.clone());
+        let moves = Moves::default();
+        let requests = requests(self.app.clone(), peer, moves.clone());
         // Aside, so that no connection has room for both protocols.
         if is_http2 {
             let connection = bounds.http2().serve_connection(TokioIo::new(stream), requests);
-            Box::pin(self.drive(connection, &activity, &closing)).await;
+            Box::pin(self.drive(connection, &moves, is_trusted)).await;
         } else {
             let connection = bounds.http1().serve_connection(TokioIo::new(stream), requests);
-            Box::pin(self.drive(connection, &activity, &closing)).await;
+            Box::pin(self.drive(connection, &moves, is_trusted)).await;
         }
         // On stop alone: else connections that nobody wants would keep their slots.
         if self.stop.is_cancelled() {
@@ -122,13 +130,15 @@ impl Connection {
         }
     }
 
-    /// Runs the protocol; on stop, on silence and when `closing` it is asked to finish what is open
-    /// and take no more.
-    async fn drive<C>(&self, connection: C, activity: &Activity, closing: &CancellationToken)
+    /// Runs the protocol; on stop, on silence and when an answer asks for it, it is asked to finish what is
+    /// open and take no more. Who leaves answers unread is cut; the front proxy, which carries those of many,
+    /// gives up on slow readers by itself.
+    async fn drive<C>(&self, connection: C, moves: &Moves, is_trusted: bool)
     where
         C: GracefulConnection,
         C::Error: std::fmt::Display,
     {
+        let Moves { activity, unread, closing } = moves;
         let graceful = GracefulShutdown::new();
         let connection = Rewoken::new(graceful.watch(connection));
         let end = async {
@@ -136,14 +146,14 @@ impl Connection {
                 () = self.stopped(activity) => {}
                 () = closing.cancelled() => {}
                 () = never_used(activity) => {}
-                () = activity.silence() => {}
+                () = activity.silence(unread) => {}
             }
             // Ends when the connection does; the cut of those that never end (without its preface
             // an HTTP/2 connection does not) is the listener's on stop, and else ours.
             tokio::select! {
                 () = graceful.shutdown() => {}
                 () = never_used(activity) => {}
-                () = activity.silence() => {}
+                () = activity.silence(unread) => {}
             }
         };
         tokio::select! {
@@ -153,6 +163,10 @@ impl Connection {
                 }
             }
             () = end => {}
+            () = unread.too_long(), if !is_trusted => {
+                self.metrics.unread.inc();
+                tracing::debug!(client = %self.address, "cut: answers were not read");
+            }
         }
     }
 
@@ -169,30 +183,33 @@ async fn never_used(activity: &Activity) {
     }
 }
 
+/// What moves on a connection.
+#[derive(Clone, Debug, Default)]
+struct Moves {
+    activity: Activity,
+    unread: Unread,
+    /// Cancelled by an answer behind which nothing more is to be asked.
+    closing: CancellationToken,
+}
+
 /// The router as hyper wants it: each request with its peer, each part of an answer noted.
 fn requests(
     app: Router,
     peer: Peer,
-    activity: Activity,
-    closing: CancellationToken,
+    moves: Moves,
 ) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone {
     service_fn(move |mut request: Request<Incoming>| {
-        activity.note();
+        moves.activity.note();
         let is_http2 = request.version() == Version::HTTP_2;
         request.extensions_mut().insert(peer.clone());
-        let (app, activity, closing) = (app.clone(), activity.clone(), closing.clone());
+        let (app, moves) = (app.clone(), moves.clone());
         async move {
             let answer = app.oneshot(request.map(Body::new)).await?;
             // On HTTP/1, one request at a time, there is nothing to be done in bulk.
             if is_http2 && answer.extensions().get::<CloseConnection>().is_some() {
-                closing.cancel();
+                moves.closing.cancel();
             }
-            Ok(answer.map(|body| {
-                Body::new(body.map_frame(move |frame| {
-                    activity.note();
-                    frame
-                }))
-            }))
+            Ok(answer.map(|body| moves.unread.follow(body, moves.activity)))
         }
     })
 }

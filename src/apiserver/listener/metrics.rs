@@ -22,6 +22,7 @@ pub struct Metrics {
     pub(super) accept_errors: Counter,
     pub(super) full: Counter,
     pub(super) refused: Counter,
+    pub(super) unread: Counter,
     handshake_failures: Family<HandshakeFailure, Counter>,
 }
 
@@ -57,6 +58,11 @@ impl Metrics {
             "connections_refused",
             "Connections closed at once because their address had its share of all",
             metrics.refused.clone(),
+        );
+        registry.register(
+            "connections_unread",
+            "Connections cut because their client did not read what it had asked for",
+            metrics.unread.clone(),
         );
         registry.register(
             "tls_handshake_failures",

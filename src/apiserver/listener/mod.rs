@@ -18,11 +18,11 @@ mod connection;
 mod last_word;
 mod metrics;
 mod peer;
-mod peers;
 mod rewoken;
 mod socket;
 #[cfg(test)]
 mod tests;
+mod unread;
 
 pub use metrics::Metrics;
 pub(crate) use peer::CloseConnection;

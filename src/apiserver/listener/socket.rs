@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection::Connection;
-use super::peers::{PeerPlace, Peers};
 use super::{ConnectionId, Metrics, Trusted};
+use crate::apiserver::peers::{PeerPlace, Peers};
 use crate::config::Serving;
 
 /// Connections that the system holds for us while all slots are taken.
@@ -45,7 +45,8 @@ impl Listener {
         let socket = if serving.address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         socket.set_reuseaddr(true)?;
         socket.bind(SocketAddr::new(serving.address, serving.port))?;
-        let (slots, peers) = (Semaphore::new(serving.max_connections), Peers::sharing(serving.max_connections));
+        let most = serving.max_connections.min(Semaphore::MAX_PERMITS);
+        let (slots, peers) = (Semaphore::new(most), Peers::sharing(most));
         Ok(Self { socket: socket.listen(BACKLOG)?, slots: Arc::new(slots), peers })
     }
 
@@ -68,10 +69,11 @@ impl Listener {
         let connections = TaskTracker::new();
         let cut = CancellationToken::new();
         let next_id = AtomicU64::new(0);
-        let start = |(places, socket, address): Accepted| {
+        let start = |((slot, place), socket, address): Accepted| {
             let connection = Connection {
                 id: ConnectionId(next_id.fetch_add(1, Ordering::Relaxed)),
                 address,
+                place: Some(place),
                 tls: TlsAcceptor::from(Arc::clone(&tls)),
                 app: app.clone(),
                 trusted: Arc::clone(&trusted),
@@ -80,7 +82,7 @@ impl Listener {
             };
             let cut = cut.clone();
             connections.spawn(async move {
-                let _places = places;
+                let _slot = slot;
                 cut.run_until_cancelled(connection.serve(socket)).await;
             });
         };

@@ -22,20 +22,20 @@ fn large_world() -> World {
     world
 }
 
-fn by(user: &'static str, path: &str) -> Request<Body> {
+pub(super) fn by(user: &'static str, path: &str) -> Request<Body> {
     let mut request = request(path);
     request.headers_mut().insert("x-user", HeaderValue::from_static(user));
     request
 }
 
 /// Requests and watches.
-fn under_way(server: &Server) -> (u32, u32) {
+pub(super) fn under_way(server: &Server) -> (u32, u32) {
     let (_, text) = server.exposition.answer(None);
     let told = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok()).unwrap();
     (told("kube_vitals_requests_in_flight "), told("kube_vitals_watches_open "))
 }
 
-async fn all_places_free(server: &Server) {
+pub(super) async fn all_places_free(server: &Server) {
     let freed = async {
         while under_way(server) != (0, 0) {
             tokio::time::sleep(Duration::from_millis(10)).await;

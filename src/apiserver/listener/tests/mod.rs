@@ -6,6 +6,7 @@ mod heads;
 mod slow;
 mod stop;
 mod streams;
+mod unread;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -204,6 +205,19 @@ async fn one_address_cannot_take_every_connection() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     dialer.dial().await.expect("what was given back can be had again");
+}
+
+#[tokio::test]
+async fn the_front_proxy_has_no_share_since_it_stands_for_many() {
+    let port = Port::open(64);
+    let pair = front_proxy();
+    let mut taken = Vec::new();
+    for _ in 0..20 {
+        let mut client = port.http1(Some(&pair)).await;
+        assert_eq!(client.send_request(request("/peer")).await.unwrap().status(), StatusCode::OK);
+        taken.push(client);
+    }
+    assert_eq!((port.metrics.refused.get(), port.metrics.open.get()), (0, 20));
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! How many connections each address has.
+//! How much of what there is to have each address has: connections, and places for requests.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -8,21 +8,20 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use prometheus_client::metrics::gauge::Gauge;
 
-/// One address may have this part of all connections: whoever is alone cannot shut out the rest. A
-/// kube-apiserver needs a handful and a probe one at a time, also where many of them come from one
-/// address because their network translates it.
+/// One address may have this part of all: whoever is alone cannot shut out the rest. The front proxy, which
+/// stands for many, has no share.
 const SHARE: usize = 4;
-/// Granted however few connections there are in all.
+/// Granted however few places there are in all.
 const FLOOR: usize = 16;
 
-/// The addresses that have connections now.
+/// The addresses that have places now.
 #[derive(Clone, Debug)]
 pub(super) struct Peers {
     open: Arc<Mutex<HashMap<IpAddr, usize>>>,
     most: usize,
 }
 
-/// One connection of an address; given back when dropped.
+/// One place of an address; given back when dropped.
 #[derive(Debug)]
 pub(super) struct PeerPlace {
     address: IpAddr,
@@ -31,12 +30,12 @@ pub(super) struct PeerPlace {
 }
 
 impl Peers {
-    /// For `max_connections` in all, which bounds the memory as well.
-    pub(super) fn sharing(max_connections: usize) -> Self {
-        Self { open: Arc::default(), most: (max_connections / SHARE).max(FLOOR) }
+    /// For so many `places` in all, which bounds the memory as well.
+    pub(super) fn sharing(places: usize) -> Self {
+        Self { open: Arc::default(), most: (places / SHARE).max(FLOOR) }
     }
 
-    /// A place for one more connection of `address`; `None` where it has its share. `addresses` is told how
+    /// One more place for `address`; `None` where it has its share. `addresses` is told how
     /// many have one.
     pub(super) fn admit(&self, address: IpAddr, addresses: &Gauge) -> Option<PeerPlace> {
         let address = address.to_canonical();
