@@ -106,6 +106,24 @@ pub(super) async fn unread_answers(attacker: Attacker) {
     attacker.many(20, work).await;
 }
 
+/// Short answers by thousands, each of which fits into what the protocol holds back, and of which nothing is
+/// taken.
+pub(super) async fn unread_short_answers(attacker: Attacker) {
+    let work = |attacker: Attacker, _| async move {
+        let settings = [&WINDOW[..], &[0, 0, 0, 1]].concat();
+        let request = get(&format!("{PODS}?limit=50&pretty=true"), Some(&attacker.viewer));
+        let mut stream = open(&attacker, &settings).await?;
+        for n in 0..250 {
+            stream.write_all(&frame(HEADERS, WHOLE, 2 * n + 1, &request)).await?;
+            attacker.did();
+        }
+        stream.flush().await?;
+        attacker.hold(stream).await;
+        Ok(())
+    };
+    attacker.many(40, work).await;
+}
+
 /// More watches than there are places for, of somebody who reads nothing.
 pub(super) async fn watches(attacker: Attacker) {
     let work = |attacker: Attacker, _| async move {

@@ -39,6 +39,7 @@ pub(crate) const ALL: &[Case] = &[
     case!("continuation flood", http2::continuation_flood, active(1000, 32)),
     case!("ping and settings flood", http2::ping_and_settings_flood, active(1000, 32)),
     case!("answers that nobody reads", http2::unread_answers, active(100, 96)),
+    case!("short answers that nobody reads", http2::unread_short_answers, active(5000, 64).with_shedding()),
     case!("windows of one byte", http2::tiny_windows, active(1000, 64)),
     case!("decompression bombs", requests::bombs, active(20, 32)),
     case!("strangers on new paths", requests::strangers, active(400, 16).with_shedding()),

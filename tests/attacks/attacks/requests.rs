@@ -55,16 +55,24 @@ pub(super) async fn forbidden_user(attacker: Attacker) {
     ask_in_turns(attacker, 8, ask).await;
 }
 
-/// Selectors of 50 KB and of a megabyte, wide, deep and broken.
+/// Selectors of 50 KB and of a megabyte: as long as one may be, of which nothing can be skipped; longer than
+/// that; deep and broken.
 pub(super) async fn selectors(attacker: Attacker) {
-    let wide = format!("a+in+({})", "x,".repeat(20_000));
-    let many = "a%3Db,".repeat(8_000);
-    let selectors = ["(".repeat(10_000), "!".repeat(50_000), wide, many, "a".repeat(1 << 20)];
+    let keys = |count: usize| (0..count).map(|n| format!("!k{n}")).collect::<Vec<_>>().join(",");
+    let longest = keys(1000);
+    let selectors = [
+        format!("labelSelector={longest}"),
+        format!("labelSelector={longest}&watch=true&timeoutSeconds=1"),
+        format!("fieldSelector={}", vec!["metadata.name!%3Dx"; 500].join(",")),
+        format!("labelSelector={}", keys(8_000)),
+        format!("labelSelector=a+in+({}x)", "x,".repeat(20_000)),
+        format!("labelSelector={}", "(".repeat(10_000)),
+        format!("labelSelector={}", "!".repeat(50_000)),
+        format!("fieldSelector={}", "a".repeat(1 << 20)),
+    ];
     let ask = move |client: &Client, attacker: &Attacker, number: &str| {
         let turn = number.bytes().map(usize::from).sum::<usize>();
-        let selector = &selectors[turn % selectors.len()];
-        let key = if turn.is_multiple_of(2) { "labelSelector" } else { "fieldSelector" };
-        client.get(url(&format!("{PODS}?{key}={selector}"))).bearer_auth(&attacker.viewer)
+        client.get(url(&format!("{PODS}?{}", selectors[turn % selectors.len()]))).bearer_auth(&attacker.viewer)
     };
     ask_in_turns(attacker, 8, ask).await;
 }

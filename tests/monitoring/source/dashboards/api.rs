@@ -122,12 +122,13 @@ fn connections() -> Vec<Panel> {
             "New connections",
             PerSecond,
             "Accepted; not accepted by the system; made to wait because all places were taken; refused because \
-             their address had its share.",
+             their address had its share. And those cut because what they had asked for was not read.",
         )
         .query("sum(rate(kube_vitals_connections_accepted_total{@}[$__rate_interval]))", "accepted")
         .query("sum(rate(kube_vitals_connection_accept_errors_total{@}[$__rate_interval]))", "failed")
         .query("sum(rate(kube_vitals_connections_full_total{@}[$__rate_interval]))", "waited")
-        .query("sum(rate(kube_vitals_connections_refused_total{@}[$__rate_interval]))", "refused"),
+        .query("sum(rate(kube_vitals_connections_refused_total{@}[$__rate_interval]))", "refused")
+        .query("sum(rate(kube_vitals_connections_unread_total{@}[$__rate_interval]))", "cut, unread"),
         Panel::new(
             Lines,
             "Failed TLS handshakes",
