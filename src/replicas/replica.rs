@@ -94,7 +94,7 @@ impl Replica {
             shares: false,
         };
         let leases = Leases::new(client, &service, clock.clone(), metrics.clone());
-        let intake = Arc::new(Intake { memory: memory.clone(), clock, max_sample_age });
+        let intake = Arc::new(Intake { memory: memory.clone(), clock, resolution, max_sample_age });
         let hand_over = HandOver::new(Arc::clone(&intake), metrics.clone());
         let sharing = None;
         Self {

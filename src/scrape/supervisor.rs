@@ -169,7 +169,7 @@ struct Running {
     uid: Uid,
     /// Else we ask in another's place, or until it begins to.
     is_ours: bool,
-    /// What another tells of it counts from here on.
+    /// A good scrape that another tells of ends the task from here on.
     since: UnixMillis,
     poke: Arc<Notify>,
     task: AbortHandle,
@@ -239,8 +239,9 @@ impl Nodes {
         self.running.insert(name, Running { uid: node.uid, is_ours, since, poke, task });
     }
 
-    /// Nodes that another replica was to ask and did not are asked by us, until it tells of them; those
-    /// of our tasks end that another replica tells of and that are not ours.
+    /// Nodes that another replica was to ask, and did not or in vain, are asked by us. Those of our tasks
+    /// end that are not ours and of whose node another replica tells a good scrape: that it fails there
+    /// says nothing of what we can do.
     fn look_at_others(&mut self, view: &View) {
         for name in self.others.look(&self.shared) {
             if let Some(node) = view.node(name.as_str()) {
@@ -249,7 +250,7 @@ impl Nodes {
         }
         let snapshot = self.shared.intake.store.snapshot();
         for (name, running) in self.running.iter().filter(|(_, running)| !running.is_ours) {
-            if snapshot.node(name).is_some_and(|record| record.last_told > Some(running.since)) {
+            if snapshot.node(name).is_some_and(|record| record.last_told_good > Some(running.since)) {
                 running.task.abort();
             }
         }

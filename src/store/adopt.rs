@@ -1,5 +1,7 @@
 //! What another replica tells of a node, beside what is known of it here.
 
+use std::time::Duration;
+
 use crate::clock::UnixMillis;
 use crate::store::merge::{Merge, Readings};
 use crate::store::names::Names;
@@ -34,13 +36,20 @@ pub struct HandedPod {
     pub containers: Vec<(ContainerName, Run)>,
 }
 
+/// On what terms it is taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// How often each node is asked: so long a good scrape outweighs a failure that is told.
+    pub resolution: Duration,
+}
+
 /// The record that follows `previous`: of each run what was measured last counts, wherever, and what the
 /// other does not tell of is carried over by the rules of a scrape. `None` if nothing told is newer. Of
 /// pods or containers that are told twice the first counts.
 pub(super) fn record(
     previous: Option<&NodeRecord>,
     handed: Handed,
-    rules: &Merge<'_>,
+    (rules, terms): (&Merge<'_>, &Terms),
     names: &Names,
 ) -> Option<NodeRecord> {
     let Handed { node, pods, scrape, last_success, outcome_since } = handed;
@@ -57,7 +66,7 @@ pub(super) fn record(
     let readings = Readings { node, pods: pods.into(), containers: containers.into() };
     let told = NodeRecord::told(readings, scrape, last_success, outcome_since);
     Some(match previous {
-        Some(known) => told.beside(known),
+        Some(known) => told.beside(known, terms),
         None => told,
     })
 }

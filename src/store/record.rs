@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::clock::UnixMillis;
+use crate::store::adopt::Terms;
 use crate::store::merge::Readings;
 use crate::usage::{ContainerName, Failure, PodKey, Run, Scrape, Uid};
 
@@ -22,6 +23,8 @@ pub struct NodeRecord {
     pub outcome_since: UnixMillis,
     /// When the last scrape began that another replica made and told of; `None` if there was none.
     pub last_told: Option<UnixMillis>,
+    /// The same of the last good one.
+    pub last_told_good: Option<UnixMillis>,
     /// Sorted by namespace and name.
     pods: Box<[PodRecord]>,
     /// Those of one pod stand together, sorted by name.
@@ -97,7 +100,8 @@ impl NodeRecord {
         let Readings { node, pods, containers } =
             readings.unwrap_or_else(|| previous.map(Self::readings).unwrap_or_default());
         let last_told = previous.and_then(|record| record.last_told);
-        Self { revision: 0, node, scrape, last_success, outcome_since, last_told, pods, containers }
+        let last_told_good = previous.and_then(|record| record.last_told_good);
+        Self { revision: 0, node, scrape, last_success, outcome_since, last_told, last_told_good, pods, containers }
     }
 
     /// The record that another replica tells of.
@@ -109,7 +113,8 @@ impl NodeRecord {
     ) -> Self {
         let Readings { node, pods, containers } = readings;
         let last_told = Some(scrape.started);
-        Self { revision: 0, node, scrape, last_success, outcome_since, last_told, pods, containers }
+        let last_told_good = last_told.filter(|_| scrape.outcome.is_ok());
+        Self { revision: 0, node, scrape, last_success, outcome_since, last_told, last_told_good, pods, containers }
     }
 
     /// Whether another replica made the last scrape.
@@ -117,15 +122,24 @@ impl NodeRecord {
         self.last_told == Some(self.scrape.started)
     }
 
-    /// With the scrape of `known`, if that was the later one, and its success, if that was.
-    pub(super) fn beside(mut self, known: &Self) -> Self {
-        if known.scrape.started >= self.scrape.started {
+    /// With the scrape of `known`, if that was the later one or outweighs this, and its success, if that was
+    /// the later one.
+    pub(super) fn beside(mut self, known: &Self, terms: &Terms) -> Self {
+        if known.scrape.started >= self.scrape.started || known.outweighs(&self.scrape, terms) {
             self.scrape.clone_from(&known.scrape);
             self.outcome_since = known.outcome_since;
         }
         self.last_success = self.last_success.max(known.last_success);
         self.last_told = self.last_told.max(known.last_told);
+        self.last_told_good = self.last_told_good.max(known.last_told_good);
         self
+    }
+
+    /// Whether the node was reached a moment before `told`, a failure: it may be that only the replica
+    /// that tells of it cannot reach the node.
+    fn outweighs(&self, told: &Scrape, terms: &Terms) -> bool {
+        let is_recent = told.started.since(self.scrape.started) < terms.resolution;
+        self.scrape.outcome.is_ok() && told.outcome.is_err() && is_recent
     }
 
     /// The node's own run and every container's with the names of its pod, to be changed in place.

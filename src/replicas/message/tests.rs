@@ -4,7 +4,7 @@ use prost::Message as _;
 
 use super::checked::MAX_SENTENCE_BYTES;
 use super::*;
-use crate::replicas::fixtures::{NOW, measured, memory, point, run, scrape_here};
+use crate::replicas::fixtures::{NOW, TERMS, measured, memory, point, run, scrape_here};
 use crate::store::{Handed, Merge};
 use crate::usage::{Failure, PodKey, Uid};
 
@@ -171,7 +171,7 @@ fn whatever_comes_nothing_breaks() {
         let read = NodeSamples::decode(bytes.as_slice()).ok();
         if let Some((node, handed, _)) = read.and_then(|message| message.checked(&memory.cluster.view(), &BOUNDS)) {
             let rules = Merge { pod: &|_, _| None, oldest: BOUNDS.oldest };
-            memory.store.adopt(&node, handed, &rules);
+            memory.store.adopt(&node, handed, &rules, &TERMS);
             memory.store.snapshot().nodes().flat_map(|(_, record)| record.runs()).for_each(|run| _ = run.usage());
             memory.store.forget(&node);
         }

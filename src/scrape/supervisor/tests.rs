@@ -315,7 +315,7 @@ async fn a_stop_ends_all_requests() {
 
 mod shared {
     use super::*;
-    use crate::store::{Handed, Merge};
+    use crate::store::{Handed, Merge, Terms};
     use crate::usage::{Failure, Rejected, Scrape};
 
     const RESOLUTION: Duration = Duration::from_secs(1);
@@ -337,11 +337,12 @@ mod shared {
     fn tell(world: &World, outcome: Result<(), Failure>) {
         let now = Clock::system().now();
         let (duration, rejected) = (Duration::ZERO, Rejected::default());
+        let last_success = outcome.is_ok().then_some(now);
         let scrape = Scrape { started: now, duration, body_bytes: 0, address: String::new(), rejected, outcome };
-        let handed = Handed { node: None, pods: vec![], scrape, last_success: Some(now), outcome_since: now };
+        let handed = Handed { node: None, pods: vec![], scrape, last_success, outcome_since: now };
         let pod = |namespace: &str, name: &str| Some((PodKey::new(namespace, name), Uid::parse("pod")));
         let rules = Merge { pod: &pod, oldest: UnixMillis(0) };
-        assert!(world.store.adopt(&"n".into(), handed, &rules));
+        assert!(world.store.adopt(&"n".into(), handed, &rules, &Terms { resolution: RESOLUTION }));
     }
 
     fn of_others() -> Share {
@@ -378,6 +379,33 @@ mod shared {
     }
 
     #[tokio::test]
+    async fn a_node_that_another_replica_alone_cannot_reach_is_asked_here_until_it_can() {
+        let (kubelet, world, _divide) = world(of_others()).await;
+        let mut rounds = 0;
+        while asked(&kubelet) == 0 {
+            assert!(rounds < 9, "never asked");
+            tell(&world, Err(Failure::ClockSkew(3_600)));
+            tokio::time::sleep(RESOLUTION).await;
+            rounds += 1;
+        }
+        assert!(rounds > 4, "asked after {rounds} resolutions");
+        for _ in 0..4 {
+            tell(&world, Err(Failure::ClockSkew(3_600)));
+            let before = asked(&kubelet);
+            until("asked again", || asked(&kubelet) > before).await;
+            tokio::time::sleep(RESOLUTION / 10).await;
+            let age = Clock::system().now().since(world.usage().unwrap().time);
+            assert!(world.reason("n").is_none() && age < RESOLUTION * 2, "{:?}, {age:?} old", world.reason("n"));
+        }
+        tell(&world, Ok(()));
+        tokio::time::sleep(RESOLUTION * 5 / 4).await;
+        let before = asked(&kubelet);
+        tell(&world, Ok(()));
+        tokio::time::sleep(RESOLUTION * 3 / 2).await;
+        assert_eq!(asked(&kubelet), before, "the other can ask it again");
+    }
+
+    #[tokio::test]
     async fn a_node_that_becomes_ours_is_asked_a_resolution_after_it_was_asked_last() {
         let (kubelet, world, divide) = world(of_others()).await;
         until("ready", || world.readiness.is_ready()).await;
@@ -395,6 +423,11 @@ mod shared {
         divide.send_replace(of_others());
         let before = asked(&kubelet);
         until("asked again", || asked(&kubelet) > before + 1).await;
+        for _ in 0..4 {
+            tell(&world, Err(Failure::Unauthorized));
+            tokio::time::sleep(RESOLUTION).await;
+        }
+        assert!(asked(&kubelet) > before + 4, "that the other fails ends nothing");
         tell(&world, Ok(()));
         tokio::time::sleep(RESOLUTION * 5 / 4).await;
         let before = asked(&kubelet);

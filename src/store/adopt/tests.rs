@@ -3,7 +3,9 @@ use std::time::Duration;
 use super::*;
 use crate::revision::Revisions;
 use crate::store::Store;
-use crate::usage::{Failure, NodeName, Rejected, RunParts, Sample};
+use crate::usage::{Batch, Failure, NodeName, Rejected, RunParts, Sample};
+
+const TERMS: Terms = Terms { resolution: Duration::from_secs(15) };
 
 fn at(seconds: i64) -> UnixMillis {
     UnixMillis(1_800_000_000_000 + seconds * 1_000)
@@ -39,6 +41,13 @@ fn handed(seconds: i64, node: Option<Run>, pods: Vec<HandedPod>) -> Handed {
     Handed { node, pods, scrape, last_success: Some(at(seconds)), outcome_since: at(seconds) }
 }
 
+/// A failed one.
+fn failed(seconds: i64, last_success: Option<UnixMillis>) -> Handed {
+    let mut failed = Handed { last_success, ..handed(seconds, None, vec![]) };
+    failed.scrape.outcome = Err(Failure::Told { reason: "Timeout", message: "no answer".to_owned() });
+    failed
+}
+
 struct World {
     store: Store,
     node: NodeName,
@@ -58,7 +67,7 @@ impl World {
             let (name, uid) = self.pods.iter().find(|(known, _)| *known == name)?;
             Some((PodKey::new(namespace, name), Uid::parse(uid)))
         };
-        self.store.adopt(&self.node, handed, &Merge { pod: &pod, oldest: self.oldest })
+        self.store.adopt(&self.node, handed, &Merge { pod: &pod, oldest: self.oldest }, &TERMS)
     }
 
     fn record(&self) -> NodeRecord {
@@ -69,6 +78,12 @@ impl World {
     fn fail(&self, seconds: i64) {
         let scrape = Scrape { outcome: Err(Failure::Unauthorized), ..handed(seconds, None, vec![]).scrape };
         self.store.record(&self.node, None, scrape, &Merge { pod: &|_, _| None, oldest: self.oldest });
+    }
+
+    /// One that was good.
+    fn scrape(&self, seconds: i64) {
+        let rules = Merge { pod: &|_, _| None, oldest: self.oldest };
+        self.store.record(&self.node, Some(&Batch::default()), handed(seconds, None, vec![]).scrape, &rules);
     }
 
     /// `pod/container=seconds of its last sample`, all.
@@ -135,14 +150,28 @@ fn nothing_new_changes_nothing() {
 fn a_failure_that_is_told_keeps_the_samples_and_counts_as_if_it_were_ours() {
     let world = World::of(&[("a", "1")]);
     world.adopt(handed(20, None, vec![pod("a", "1", &[("app", run(20))])]));
-    let mut failed = handed(35, None, vec![]);
-    (failed.last_success, failed.outcome_since) = (Some(at(20)), at(35));
-    failed.scrape.outcome = Err(Failure::Told { reason: "Timeout", message: "no answer".to_owned() });
-    assert!(world.adopt(failed));
+    assert!(world.adopt(failed(35, Some(at(20)))));
     let record = world.record();
     assert_eq!(world.told(), "a/app=20");
     assert_eq!(record.scrape.outcome.as_ref().unwrap_err().reason(), "Timeout");
     assert_eq!((record.last_success, record.outcome_since), (Some(at(20)), at(35)));
+}
+
+#[test]
+fn a_failure_that_is_told_counts_only_when_no_good_scrape_is_younger_than_a_resolution() {
+    let world = World::of(&[]);
+    world.scrape(20);
+    assert!(world.adopt(failed(30, None)));
+    let record = world.record();
+    assert_eq!((record.scrape.started, record.scrape.outcome.is_ok(), record.is_told()), (at(20), true, false));
+    assert_eq!((record.last_success, record.last_told, record.last_told_good), (Some(at(20)), Some(at(30)), None));
+    world.adopt(handed(31, None, vec![]));
+    world.adopt(failed(40, None));
+    assert!(world.record().scrape.outcome.is_ok(), "made here or not");
+    world.adopt(failed(46, None));
+    let record = world.record();
+    assert_eq!(record.scrape.outcome.as_ref().unwrap_err().reason(), "Timeout");
+    assert_eq!((record.last_success, record.last_told_good), (Some(at(31)), Some(at(31))));
 }
 
 #[test]
