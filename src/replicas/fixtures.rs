@@ -24,7 +24,7 @@ use crate::usage::{Base, Batch, NodeName, PodKey, Reading, Rejected, Row, Run, R
 pub(super) const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 
 /// As replicas take what others tell.
-pub(super) const TERMS: Terms = Terms { resolution: Duration::from_secs(15) };
+pub(super) const TERMS: Terms = Terms { now: NOW, resolution: Duration::from_secs(15) };
 
 /// A cluster of one node with two pods of two containers, and a store that knows nothing.
 pub(super) fn memory() -> Memory {

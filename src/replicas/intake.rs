@@ -30,7 +30,7 @@ impl Intake {
             Some((pod.key.clone(), pod.uid))
         };
         let rules = Merge { pod: &on_this_node, oldest: bounds.oldest };
-        let terms = Terms { resolution: self.resolution };
+        let terms = Terms { now: bounds.now, resolution: self.resolution };
         self.memory.store.adopt(&node, handed, &rules, &terms).then(|| told.saturating_sub(dropped))
     }
 

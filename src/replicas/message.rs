@@ -48,7 +48,8 @@ pub(super) struct NodeSamples {
     body_bytes: u64,
     #[prost(string, tag = "7")]
     address: String,
-    /// How long before this was told the last good scrape began; absent = known by its time alone.
+    /// How long before this was told the last good scrape began; absent = known by its time alone, since the
+    /// clock of who tells was set back after it.
     #[prost(uint64, optional, tag = "8")]
     age_ms: Option<u64>,
     /// For how long, when the last scrape began, scrapes had come out as it did.
@@ -153,7 +154,7 @@ impl NodeSamples {
             scrape_ms: u32::try_from(scrape.duration.as_millis()).unwrap_or(u32::MAX),
             body_bytes: scrape.body_bytes,
             address: scrape.address.clone(),
-            age_ms: record.last_success.map(|time| age_ms(time, now)),
+            age_ms: record.last_success.and_then(|time| time.if_past(now)).map(|time| age_ms(time, now)),
             lasting_ms: age_ms(record.outcome_since, scrape.started),
             failed: scrape.outcome.as_ref().err().map(|failure| FailedScrape {
                 age_ms: age_ms(scrape.started, now),

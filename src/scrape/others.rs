@@ -75,7 +75,9 @@ impl Others {
             if let Some(record) = record {
                 other.state.set(&record.scrape.outcome);
             }
-            let good = record.and_then(|record| record.last_success);
+            // What is yet to come was before our clock was set back.
+            other.since = other.since.min(now);
+            let good = record.and_then(|record| record.last_success?.if_past(now));
             let since = good.map_or(other.since, |good| good.max(other.since));
             now.since(since) > patience(resolution, record)
         };

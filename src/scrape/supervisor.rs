@@ -248,9 +248,12 @@ impl Nodes {
                 self.begin(node, Duration::ZERO, None);
             }
         }
-        let snapshot = self.shared.intake.store.snapshot();
-        for (name, running) in self.running.iter().filter(|(_, running)| !running.is_ours) {
-            if snapshot.node(name).is_some_and(|record| record.last_told_good > Some(running.since)) {
+        let (snapshot, now) = (self.shared.intake.store.snapshot(), self.shared.intake.clock.now());
+        for (name, running) in self.running.iter_mut().filter(|(_, running)| !running.is_ours) {
+            // What is yet to come was before our clock was set back.
+            running.since = running.since.min(now);
+            let told = snapshot.node(name).and_then(|record| record.last_told_good?.if_past(now));
+            if told > Some(running.since) {
                 running.task.abort();
             }
         }

@@ -39,6 +39,8 @@ pub struct HandedPod {
 /// On what terms it is taken.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms {
+    /// By our clock. Known times that are later are from before it was set back, and count for nothing.
+    pub now: UnixMillis,
     /// How often each node is asked: so long a good scrape outweighs a failure that is told.
     pub resolution: Duration,
 }
@@ -57,7 +59,8 @@ pub(super) fn record(
     let node = joining.later(previous.and_then(|record| record.node), node);
     joining.all(pods);
     // Of an older scrape it is worth knowing at least that another replica makes them.
-    let is_news = previous.is_none_or(|known| Some(scrape.started) > known.last_told);
+    let last_told = previous.and_then(|known| known.last_told?.if_past(terms.now));
+    let is_news = Some(scrape.started) > last_told;
     if !is_news && !joining.is_newer {
         return None;
     }

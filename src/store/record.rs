@@ -125,13 +125,15 @@ impl NodeRecord {
     /// With the scrape of `known`, if that was the later one or outweighs this, and its success, if that was
     /// the later one.
     pub(super) fn beside(mut self, known: &Self, terms: &Terms) -> Self {
-        if known.scrape.started >= self.scrape.started || known.outweighs(&self.scrape, terms) {
+        let past = |time: UnixMillis| time.if_past(terms.now);
+        let stays = known.scrape.started >= self.scrape.started || known.outweighs(&self.scrape, terms);
+        if stays && past(known.scrape.started).is_some() {
             self.scrape.clone_from(&known.scrape);
             self.outcome_since = known.outcome_since;
         }
-        self.last_success = self.last_success.max(known.last_success);
-        self.last_told = self.last_told.max(known.last_told);
-        self.last_told_good = self.last_told_good.max(known.last_told_good);
+        self.last_success = self.last_success.max(known.last_success.and_then(past));
+        self.last_told = self.last_told.max(known.last_told.and_then(past));
+        self.last_told_good = self.last_told_good.max(known.last_told_good.and_then(past));
         self
     }
 

@@ -132,6 +132,19 @@ fn the_clock_of_who_tells_may_differ_by_any_amount() {
 }
 
 #[test]
+fn a_good_scrape_from_before_the_tellers_clock_was_set_back_is_not_told_as_of_now() {
+    let memory = measured();
+    let name = NodeName::from("node-1");
+    let mut record = memory.store.snapshot().node(&name).unwrap().clone();
+    record.scrape.outcome = Err(Failure::Unauthorized);
+    let true_time = NOW - Duration::from_secs(100);
+    record.last_success = Some(true_time);
+    let an_hour_back = NOW - Duration::from_hours(1);
+    let (_, handed, _) = checked(NodeSamples::of(&name, &record, an_hour_back)).unwrap();
+    assert_eq!(handed.last_success, Some(true_time));
+}
+
+#[test]
 fn a_failure_that_there_is_not_makes_the_message_none_and_a_sentence_that_is_none_is_left_out() {
     let failed = |reason: &str, message: &str| {
         let failed = FailedScrape { age_ms: 1, reason: reason.to_owned(), message: message.to_owned() };

@@ -20,6 +20,7 @@ struct World {
     store: Arc<Store>,
     readiness: Readiness,
     heartbeat: Heartbeat,
+    clock: Clock,
     stop: CancellationToken,
 }
 
@@ -42,7 +43,7 @@ fn an_hour_ago() -> Arc<Mutex<UnixMillis>> {
 }
 
 fn scrape(kubelet: &FakeKubelet, settings: &Scraping, cluster: Arc<Cluster>) -> World {
-    scrape_share(kubelet, settings, cluster, watch::channel(Share::default()).1)
+    scrape_share(kubelet, settings, cluster, watch::channel(Share::default()).1, Clock::system())
 }
 
 fn scrape_share(
@@ -50,14 +51,16 @@ fn scrape_share(
     settings: &Scraping,
     cluster: Arc<Cluster>,
     share: watch::Receiver<Share>,
+    clock: Clock,
 ) -> World {
     let store = Arc::new(Store::new(Revisions::after(0)));
     let mut registry = Registry::default();
-    let parts = (Arc::clone(&cluster), Arc::clone(&store), Clock::system());
+    let parts = (Arc::clone(&cluster), Arc::clone(&store), clock.clone());
     let age = Duration::from_mins(2);
     let scraper = Scraper::build(settings, age, kubelet.access(), parts.0, parts.1, parts.2, &mut registry).unwrap();
     let heartbeat = Heartbeat::new(Clock::system());
-    let world = World { cluster, store, readiness: Readiness::default(), heartbeat, stop: CancellationToken::new() };
+    let (readiness, stop) = (Readiness::default(), CancellationToken::new());
+    let world = World { cluster, store, readiness, heartbeat, clock, stop };
     let latch = world.readiness.latch("first-round", "nodes are being asked");
     let filled = CancellationToken::new();
     filled.cancel();
@@ -322,10 +325,14 @@ mod shared {
 
     /// One node of which this is our part, at a kubelet that counts.
     async fn world(share: Share) -> (FakeKubelet, World, watch::Sender<Share>) {
+        world_at(share, Clock::system()).await
+    }
+
+    async fn world_at(share: Share, clock: Clock) -> (FakeKubelet, World, watch::Sender<Share>) {
         let kubelet = kubelet(an_hour_ago(), true).await;
         let settings = Scraping { resolution: RESOLUTION, ..kubelet.settings() };
         let (divide, share) = watch::channel(share);
-        let world = scrape_share(&kubelet, &settings, one_node(), share);
+        let world = scrape_share(&kubelet, &settings, one_node(), share, clock);
         (kubelet, world, divide)
     }
 
@@ -335,14 +342,14 @@ mod shared {
 
     /// Another replica has just asked the node.
     fn tell(world: &World, outcome: Result<(), Failure>) {
-        let now = Clock::system().now();
+        let now = world.clock.now();
         let (duration, rejected) = (Duration::ZERO, Rejected::default());
         let last_success = outcome.is_ok().then_some(now);
         let scrape = Scrape { started: now, duration, body_bytes: 0, address: String::new(), rejected, outcome };
         let handed = Handed { node: None, pods: vec![], scrape, last_success, outcome_since: now };
         let pod = |namespace: &str, name: &str| Some((PodKey::new(namespace, name), Uid::parse("pod")));
         let rules = Merge { pod: &pod, oldest: UnixMillis(0) };
-        assert!(world.store.adopt(&"n".into(), handed, &rules, &Terms { resolution: RESOLUTION }));
+        assert!(world.store.adopt(&"n".into(), handed, &rules, &Terms { now, resolution: RESOLUTION }));
     }
 
     fn of_others() -> Share {
@@ -403,6 +410,33 @@ mod shared {
         tell(&world, Ok(()));
         tokio::time::sleep(RESOLUTION * 3 / 2).await;
         assert_eq!(asked(&kubelet), before, "the other can ask it again");
+    }
+
+    #[tokio::test]
+    async fn our_clock_that_was_set_back_hides_no_silence_and_no_word() {
+        let (clock, hand) = Clock::manual(Clock::system().now());
+        let (kubelet, world, _divide) = world_at(of_others(), clock).await;
+        until("ready", || world.readiness.is_ready()).await;
+        // The clock goes on as time does.
+        let pass = async |time: Duration| {
+            let (begun, step) = (Instant::now(), RESOLUTION / 10);
+            while begun.elapsed() < time {
+                tokio::time::sleep(step).await;
+                hand.advance(step);
+            }
+        };
+        tell(&world, Ok(()));
+        hand.set(world.clock.now() - RESOLUTION * 30);
+        pass(RESOLUTION * 4).await;
+        assert!(asked(&kubelet) > 0, "nothing was told for four resolutions");
+        hand.set(world.clock.now() - RESOLUTION * 30);
+        pass(RESOLUTION * 3 / 2).await;
+        tell(&world, Ok(()));
+        pass(RESOLUTION * 5 / 4).await;
+        let before = asked(&kubelet);
+        tell(&world, Ok(()));
+        pass(RESOLUTION * 3 / 2).await;
+        assert_eq!(asked(&kubelet), before, "it is asked by the other again");
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@ use crate::revision::Revisions;
 use crate::store::Store;
 use crate::usage::{Batch, Failure, NodeName, Rejected, RunParts, Sample};
 
-const TERMS: Terms = Terms { resolution: Duration::from_secs(15) };
+const RESOLUTION: Duration = Duration::from_secs(15);
 
 fn at(seconds: i64) -> UnixMillis {
     UnixMillis(1_800_000_000_000 + seconds * 1_000)
@@ -54,12 +54,13 @@ struct World {
     /// All pods, by name and uid.
     pods: Vec<(&'static str, &'static str)>,
     oldest: UnixMillis,
+    now: UnixMillis,
 }
 
 impl World {
     fn of(pods: &[(&'static str, &'static str)]) -> Self {
         let store = Store::new(Revisions::after(0));
-        Self { store, node: "node".into(), pods: pods.to_vec(), oldest: at(0) }
+        Self { store, node: "node".into(), pods: pods.to_vec(), oldest: at(0), now: at(1_000) }
     }
 
     fn adopt(&self, handed: Handed) -> bool {
@@ -67,7 +68,12 @@ impl World {
             let (name, uid) = self.pods.iter().find(|(known, _)| *known == name)?;
             Some((PodKey::new(namespace, name), Uid::parse(uid)))
         };
-        self.store.adopt(&self.node, handed, &Merge { pod: &pod, oldest: self.oldest }, &TERMS)
+        self.store.adopt(
+            &self.node,
+            handed,
+            &Merge { pod: &pod, oldest: self.oldest },
+            &Terms { now: self.now, resolution: RESOLUTION },
+        )
     }
 
     fn record(&self) -> NodeRecord {
@@ -187,6 +193,26 @@ fn our_own_later_scrape_stays_the_last_and_that_another_scrapes_too_is_known() {
     assert_eq!((record.last_success, record.node), (Some(at(30)), Some(run(30))));
     assert_eq!(record.last_told, Some(at(30)));
     assert!(!record.is_told());
+}
+
+#[test]
+fn times_from_before_our_clock_was_set_back_hold_up_nothing_that_is_told() {
+    let mut world = World::of(&[]);
+    world.adopt(handed(500, Some(run(20)), vec![]));
+    world.now = at(100);
+    assert!(world.adopt(failed(100, Some(at(70)))), "no scrape of the future outweighs it");
+    let record = world.record();
+    assert!(record.scrape.outcome.is_err() && record.is_told());
+    assert_eq!((record.scrape.started, record.last_success, record.last_told_good), (at(100), Some(at(70)), None));
+    world.scrape(500);
+    world.now = at(101);
+    assert!(world.adopt(handed(101, None, vec![])), "it is news, though no sample is");
+    let record = world.record();
+    assert_eq!(
+        (record.scrape.started, record.last_success, record.last_told_good),
+        (at(101), Some(at(101)), Some(at(101)))
+    );
+    assert_eq!(record.node, Some(run(20)));
 }
 
 #[test]
