@@ -45,6 +45,7 @@ pub(super) fn measured() -> Memory {
         node: Some(run(Some(point()))),
         pods: pods.into(),
         scrape: scrape(),
+        clock_was_set: false,
         last_success: Some(NOW),
         outcome_since: NOW,
     };

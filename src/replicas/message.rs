@@ -61,6 +61,10 @@ pub(super) struct NodeSamples {
     /// What was refused of the last scrape's body.
     #[prost(message, optional, tag = "11")]
     refused: Option<RefusedLines>,
+    /// The node's clock had been set a moment before its last readings, so that earlier ones by it may have
+    /// been taken later. Who does not know of this keeps those until their time has passed.
+    #[prost(bool, tag = "12")]
+    clock_was_set: bool,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -162,6 +166,7 @@ impl NodeSamples {
                 message: failure.to_string(),
             }),
             refused: RefusedLines::of(&scrape.rejected),
+            clock_was_set: record.clock_was_set,
         }
     }
 

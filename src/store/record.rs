@@ -17,6 +17,9 @@ pub struct NodeRecord {
     pub node: Option<Run>,
     /// How the last scrape went.
     pub scrape: Scrape,
+    /// The node's clock had been set a moment before the last readings: earlier ones by its clock may have
+    /// been taken later.
+    pub clock_was_set: bool,
     /// When the last good scrape began; `None` if there was none.
     pub last_success: Option<UnixMillis>,
     /// When the outcome last changed its kind (success, or one reason of failure).
@@ -97,11 +100,22 @@ impl NodeRecord {
         let outcome_since = previous
             .filter(|record| kind(&record.scrape) == kind(&scrape))
             .map_or(scrape.started, |record| record.outcome_since);
-        let Readings { node, pods, containers } =
+        let Readings { node, pods, containers, clock_was_set } =
             readings.unwrap_or_else(|| previous.map(Self::readings).unwrap_or_default());
         let last_told = previous.and_then(|record| record.last_told);
         let last_told_good = previous.and_then(|record| record.last_told_good);
-        Self { revision: 0, node, scrape, last_success, outcome_since, last_told, last_told_good, pods, containers }
+        Self {
+            revision: 0,
+            node,
+            scrape,
+            clock_was_set,
+            last_success,
+            outcome_since,
+            last_told,
+            last_told_good,
+            pods,
+            containers,
+        }
     }
 
     /// The record that another replica tells of.
@@ -111,10 +125,21 @@ impl NodeRecord {
         last_success: Option<UnixMillis>,
         outcome_since: UnixMillis,
     ) -> Self {
-        let Readings { node, pods, containers } = readings;
+        let Readings { node, pods, containers, clock_was_set } = readings;
         let last_told = Some(scrape.started);
         let last_told_good = last_told.filter(|_| scrape.outcome.is_ok());
-        Self { revision: 0, node, scrape, last_success, outcome_since, last_told, last_told_good, pods, containers }
+        Self {
+            revision: 0,
+            node,
+            scrape,
+            clock_was_set,
+            last_success,
+            outcome_since,
+            last_told,
+            last_told_good,
+            pods,
+            containers,
+        }
     }
 
     /// Whether another replica made the last scrape.
@@ -151,7 +176,12 @@ impl NodeRecord {
     }
 
     fn readings(&self) -> Readings {
-        Readings { node: self.node, pods: self.pods.clone(), containers: self.containers.clone() }
+        Readings {
+            node: self.node,
+            pods: self.pods.clone(),
+            containers: self.containers.clone(),
+            clock_was_set: self.clock_was_set,
+        }
     }
 }
 

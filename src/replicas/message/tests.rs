@@ -40,6 +40,16 @@ fn what_is_told_is_what_was_known() {
 }
 
 #[test]
+fn that_a_nodes_clock_was_set_is_told_and_not_saying_so_means_that_it_was_not() {
+    let (_, handed, _) = checked(told()).unwrap();
+    assert!(!handed.clock_was_set);
+    let (_, handed, _) = checked(NodeSamples { clock_was_set: true, ..told() }).unwrap();
+    assert!(handed.clock_was_set);
+    let silent = NodeSamples { clock_was_set: false, ..told() }.encode_to_vec();
+    assert_eq!(silent, told().encode_to_vec(), "no byte more for who does not know of it");
+}
+
+#[test]
 fn a_container_takes_about_as_many_bytes_as_its_numbers() {
     let bytes = told().encoded_len();
     assert!(bytes < 5 * 64, "{bytes} bytes for a node and four containers");

@@ -346,7 +346,8 @@ mod shared {
         let (duration, rejected) = (Duration::ZERO, Rejected::default());
         let last_success = outcome.is_ok().then_some(now);
         let scrape = Scrape { started: now, duration, body_bytes: 0, address: String::new(), rejected, outcome };
-        let handed = Handed { node: None, pods: vec![], scrape, last_success, outcome_since: now };
+        let handed =
+            Handed { node: None, pods: vec![], scrape, clock_was_set: false, last_success, outcome_since: now };
         let pod = |namespace: &str, name: &str| Some((PodKey::new(namespace, name), Uid::parse("pod")));
         let rules = Merge { pod: &pod, oldest: UnixMillis(0) };
         assert!(world.store.adopt(&"n".into(), handed, &rules, &Terms { now, resolution: RESOLUTION }));

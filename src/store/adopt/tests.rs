@@ -38,7 +38,7 @@ fn handed(seconds: i64, node: Option<Run>, pods: Vec<HandedPod>) -> Handed {
         rejected: Rejected::default(),
         outcome: Ok(()),
     };
-    Handed { node, pods, scrape, last_success: Some(at(seconds)), outcome_since: at(seconds) }
+    Handed { node, pods, scrape, clock_was_set: false, last_success: Some(at(seconds)), outcome_since: at(seconds) }
 }
 
 /// A failed one.
@@ -140,6 +140,27 @@ fn of_the_same_sample_a_rate_of_two_points_is_better_than_the_kubelets_and_that_
             assert_eq!(world.record().node.unwrap().parts().base, bases[known.max(told)]);
         }
     }
+}
+
+#[test]
+fn after_a_nodes_clock_was_set_back_what_is_told_of_the_last_scrape_counts() {
+    let world = World::of(&[("a", "1")]);
+    let told = |scraped: i64, read: i64, clock_was_set: bool| {
+        let pod = pod("a", "1", &[("app", based_on(Base::None, run(read)))]);
+        Handed { clock_was_set, ..handed(scraped, Some(run(read)), vec![pod]) }
+    };
+    world.adopt(told(100, 98, false));
+    world.adopt(told(115, 53, false));
+    assert_eq!(world.told(), "a/app=98", "an old reading, as far as is told");
+    assert!(world.adopt(told(130, 68, true)));
+    assert_eq!((world.told().as_str(), world.record().node), ("a/app=68", Some(run(68))));
+    assert!(world.record().clock_was_set, "told on to who begins");
+    world.adopt(told(125, 63, true));
+    assert_eq!(world.told(), "a/app=68", "an older scrape tells nothing of now");
+    world.adopt(Handed { clock_was_set: true, ..failed(145, Some(at(130))) });
+    world.adopt(told(160, 98, false));
+    assert_eq!(world.told(), "a/app=98");
+    assert!(!world.record().clock_was_set);
 }
 
 #[test]
