@@ -24,7 +24,7 @@ use crate::scrape::node_task::{NodeTask, Shared};
 use crate::scrape::others::Others;
 use crate::scrape::plan::Rhythm;
 use crate::scrape::{Error, KubeletAccess};
-use crate::store::Store;
+use crate::store::{Snapshot, Store};
 use crate::telemetry::expiry;
 use crate::usage::{NodeName, Share, Uid};
 
@@ -197,7 +197,8 @@ impl Nodes {
 
     /// Begins and ends tasks so that each node of the cluster has one, here or at another replica.
     fn follow(&mut self, first_tries: Option<&mpsc::Sender<Infallible>>) {
-        let view = self.shared.intake.cluster.view();
+        // In this order: what was told of a node that has just come is not swept away.
+        let (snapshot, view) = (self.shared.intake.store.snapshot(), self.shared.intake.cluster.view());
         self.look_at_others(&view);
         if self.seen == Some(view.nodes_revision()) {
             return;
@@ -213,6 +214,15 @@ impl Nodes {
             self.shared.intake.store.forget(&gone);
         }
         self.begin_missing(&view, first_tries);
+        self.sweep(&snapshot, &view);
+    }
+
+    /// Forgets what came of nodes that had left: from another replica, or from a body that was still read.
+    fn sweep(&self, snapshot: &Snapshot, view: &View) {
+        let is_left = |name: &NodeName| view.node(name.as_str()).is_none() && !self.running.contains_key(name);
+        for name in snapshot.nodes().map(|(name, _)| name).filter(|name| is_left(name)) {
+            self.shared.intake.store.forget(name);
+        }
     }
 
     fn begin_missing(&mut self, view: &View, first_tries: Option<&mpsc::Sender<Infallible>>) {

@@ -480,4 +480,20 @@ mod shared {
         world.cluster.delete::<Node>(&"n".into());
         until("forgotten", || world.store.snapshot().node(&"n".into()).is_none()).await;
     }
+
+    #[tokio::test]
+    async fn of_a_node_that_has_left_nothing_is_kept_however_it_comes() {
+        let (_kubelet, world, _divide) = world(of_others()).await;
+        until("ready", || world.readiness.is_ready()).await;
+        tell(&world, Ok(()));
+        // Silent and gone in one look.
+        tokio::time::sleep(RESOLUTION * 2).await;
+        world.cluster.delete::<Node>(&"n".into());
+        let is_forgotten = || world.store.snapshot().node(&"n".into()).is_none();
+        until("forgotten", is_forgotten).await;
+        // Told when it had left already.
+        tell(&world, Ok(()));
+        world.cluster.apply(node("another", &[]));
+        until("forgotten again", is_forgotten).await;
+    }
 }
