@@ -20,6 +20,11 @@ impl UnixMillis {
         u64::try_from(self.0.saturating_sub(earlier.0)).map_or(Duration::ZERO, Duration::from_millis)
     }
 
+    /// This, unless it is later than `now`: then our clock was set back, and when it was nobody knows.
+    pub(crate) fn if_past(self, now: Self) -> Option<Self> {
+        (self <= now).then_some(self)
+    }
+
     /// Time between this and `other`, whichever is later: a clock may have been set between them.
     pub(crate) fn distance(self, other: Self) -> Duration {
         Duration::from_millis(self.0.abs_diff(other.0))

@@ -39,10 +39,10 @@ impl Budget {
     }
 
     /// `None`: as much as there is.
-    pub(super) const fn limit_bytes(&self) -> Option<u64> {
+    pub(super) fn limit_bytes(&self) -> Option<u64> {
         match &self.0 {
             Measure::Process { limit_bytes } => *limit_bytes,
-            Measure::Cgroup(group) => Some(group.limit_bytes),
+            Measure::Cgroup(group) => Some(group.limit_bytes()),
         }
     }
 

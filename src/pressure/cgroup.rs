@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A limit of this or more is none: what version 1 says where nobody has set one is a little less than
 /// the largest number there is.
@@ -31,14 +33,15 @@ const V1: Version = Version {
 pub(super) struct Cgroup {
     folder: PathBuf,
     version: Version,
-    pub(super) limit_bytes: u64,
+    /// As read last.
+    limit_bytes: Arc<AtomicU64>,
 }
 
 impl Cgroup {
     /// The one with the least limit of those that `membership` (as in `/proc/self/cgroup`) names and
     /// those around them; `root` is where control groups are. `None` where there is no limit.
     pub(super) fn tightest(root: &Path, membership: &str) -> Option<Self> {
-        membership.lines().filter_map(|line| Self::of_line(root, line)).min_by_key(|group| group.limit_bytes)
+        membership.lines().filter_map(|line| Self::of_line(root, line)).min_by_key(Self::known_limit_bytes)
     }
 
     fn of_line(root: &Path, line: &str) -> Option<Self> {
@@ -54,12 +57,25 @@ impl Cgroup {
         let groups = Path::new(path.trim_start_matches('/')).ancestors();
         groups
             .filter_map(|group| Self::at(root.join(version.mount).join(group), version))
-            .min_by_key(|it| it.limit_bytes)
+            .min_by_key(Self::known_limit_bytes)
     }
 
     fn at(folder: PathBuf, version: Version) -> Option<Self> {
-        let limit_bytes = number(&folder.join(version.limit)).filter(|limit| (1..UNLIMITED_BYTES).contains(limit))?;
+        let limit_bytes = Arc::new(limit(&folder, version)?.into());
         Some(Self { folder, version, limit_bytes })
+    }
+
+    /// The limit now: a container can be given more or less while it runs. Where none can be read, the last
+    /// that could.
+    pub(super) fn limit_bytes(&self) -> u64 {
+        if let Some(limit_bytes) = limit(&self.folder, self.version) {
+            self.limit_bytes.store(limit_bytes, Ordering::Relaxed);
+        }
+        self.known_limit_bytes()
+    }
+
+    fn known_limit_bytes(&self) -> u64 {
+        self.limit_bytes.load(Ordering::Relaxed)
     }
 
     /// What counts against the limit and cannot be had back by dropping files that are cached: what
@@ -71,6 +87,10 @@ impl Cgroup {
         let reclaimable = reclaimable.and_then(|bytes| bytes.trim().parse().ok()).unwrap_or(0);
         Some(used.saturating_sub(reclaimable))
     }
+}
+
+fn limit(folder: &Path, version: Version) -> Option<u64> {
+    number(&folder.join(version.limit)).filter(|limit| (1..UNLIMITED_BYTES).contains(limit))
 }
 
 /// `None` also for `max`, which is what version 2 says where there is no limit.
@@ -103,7 +123,20 @@ mod tests {
             ("pods/one/memory.stat", "anon 90\ninactive_file 40\nactive_file 20\n"),
         ]);
         let group = Cgroup::tightest(root.path(), "0::/pods/one/app\n").unwrap();
-        assert_eq!((group.limit_bytes, group.used_bytes()), (200, Some(110)));
+        assert_eq!((group.limit_bytes(), group.used_bytes()), (200, Some(110)));
+    }
+
+    #[test]
+    fn a_limit_that_changes_is_noticed_and_one_that_cannot_be_read_is_as_before() {
+        let root = files(&[("memory.max", "100")]);
+        let group = Cgroup::tightest(root.path(), "0::/").unwrap();
+        let other = group.clone();
+        for (text, limit_bytes) in [("200", 200), ("50\n", 50), ("max", 50), ("0", 50), ("much", 50), ("60", 60)] {
+            fs::write(root.path().join("memory.max"), text).unwrap();
+            assert_eq!(group.limit_bytes(), limit_bytes, "{text}");
+        }
+        fs::remove_file(root.path().join("memory.max")).unwrap();
+        assert_eq!((group.limit_bytes(), other.limit_bytes()), (60, 60));
     }
 
     #[test]
@@ -117,7 +150,7 @@ mod tests {
         ]);
         let membership = "5:cpu,cpuacct:/docker/x\n4:memory:/docker/x\n0::/\n";
         let group = Cgroup::tightest(root.path(), membership).unwrap();
-        assert_eq!((group.limit_bytes, group.used_bytes()), (1000, Some(400)));
+        assert_eq!((group.limit_bytes(), group.used_bytes()), (1000, Some(400)));
     }
 
     #[test]
@@ -125,7 +158,7 @@ mod tests {
         let root = files(&[("memory.max", "100"), ("memory.current", "7")]);
         for membership in ["0::/", "0::/kubepods/burstable/pod1/abc", "0::/../other"] {
             let group = Cgroup::tightest(root.path(), membership).unwrap();
-            assert_eq!((group.limit_bytes, group.used_bytes()), (100, Some(7)), "{membership}");
+            assert_eq!((group.limit_bytes(), group.used_bytes()), (100, Some(7)), "{membership}");
         }
     }
 

@@ -54,12 +54,16 @@ impl Guard {
     /// Looks at each turn; while a level holds that is not normal, `relieve` is called with it, at once
     /// and each second. Ends on `stop`.
     pub async fn run(self, relieve: impl Fn(Level), stop: CancellationToken) {
-        let Some(limit_bytes) = self.budget.limit_bytes() else { return stop.cancelled().await };
-        tracing::info!(limit_bytes, "memory is limited");
+        let Some(mut known_bytes) = self.budget.limit_bytes() else { return stop.cancelled().await };
+        tracing::info!(limit_bytes = known_bytes, "memory is limited");
         let turns = async {
             let mut promised = Promised::nothing(self.pressure.room_bytes());
             let mut next_relief = Instant::now();
             loop {
+                let limit_bytes = self.budget.limit_bytes().unwrap_or(known_bytes);
+                if limit_bytes != std::mem::replace(&mut known_bytes, limit_bytes) {
+                    tracing::info!(limit_bytes, "the limit of memory was changed");
+                }
                 let level = self.look(limit_bytes, &mut promised);
                 if level != Level::Normal && Instant::now() >= next_relief {
                     relieve(level);
@@ -135,11 +139,15 @@ mod tests {
     impl Script {
         fn limited_to(limit: &str) -> (Self, Guard) {
             let root = tempfile::tempdir().unwrap();
-            fs::write(root.path().join("memory.max"), limit).unwrap();
-            let guard = Guard::new(Budget::of_cgroup(root.path(), "0::/"));
             let script = Self(root);
+            script.is_limited_to(limit);
+            let guard = Guard::new(Budget::of_cgroup(script.0.path(), "0::/"));
             script.uses("10");
             (script, guard)
+        }
+
+        fn is_limited_to(&self, bytes: &str) {
+            fs::write(self.0.path().join("memory.max"), bytes).unwrap();
         }
 
         fn uses(&self, bytes: &str) {
@@ -191,6 +199,23 @@ mod tests {
         script.uses("50");
         run.after(TENSE_TURN * 2).await;
         assert_eq!((run.after(TURN * 10).await, pressure.level()), (vec![], Level::Normal));
+        run.end().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_that_is_changed_counts_from_the_next_look_on() {
+        let (script, guard) = Script::limited_to("100");
+        let pressure = guard.pressure();
+        let run = Run::of(guard);
+        script.uses("60");
+        run.after(TURN * 2).await;
+        assert_eq!(pressure.level(), Level::Normal);
+        script.is_limited_to("70");
+        run.after(TURN * 2).await;
+        assert_eq!(pressure.level(), Level::Critical);
+        script.is_limited_to("200");
+        run.after(TURN * 2).await;
+        assert_eq!(pressure.level(), Level::Normal);
         run.end().await;
     }
 

@@ -17,11 +17,14 @@ use super::intake::Intake;
 use super::replica::Memory;
 use crate::clock::{Clock, UnixMillis};
 use crate::revision::Revisions;
-use crate::store::{Handed, HandedPod, Merge, Store};
+use crate::store::{Handed, HandedPod, Merge, Store, Terms};
 use crate::usage::{Base, Batch, NodeName, PodKey, Reading, Rejected, Row, Run, RunParts, Sample, Scrape, Uid};
 
 /// When the last samples were taken.
 pub(super) const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
+
+/// As replicas take what others tell.
+pub(super) const TERMS: Terms = Terms { now: NOW, resolution: Duration::from_secs(15) };
 
 /// A cluster of one node with two pods of two containers, and a store that knows nothing.
 pub(super) fn memory() -> Memory {
@@ -42,11 +45,12 @@ pub(super) fn measured() -> Memory {
         node: Some(run(Some(point()))),
         pods: pods.into(),
         scrape: scrape(),
+        clock_was_set: false,
         last_success: Some(NOW),
         outcome_since: NOW,
     };
     let rules = Merge { pod: &|_, _| None, oldest: UnixMillis(0) };
-    assert!(memory.store.adopt(&NodeName::from("node-1"), handed, &rules));
+    assert!(memory.store.adopt(&NodeName::from("node-1"), handed, &rules, &TERMS));
     memory
 }
 
@@ -72,7 +76,7 @@ pub(super) fn scrape_here(memory: &Memory, time: UnixMillis) {
 
 /// What judges for a replica that remembers this.
 pub(super) fn intake(memory: Memory) -> Intake {
-    Intake { memory, clock: Clock::manual(NOW).0, max_sample_age: Duration::from_mins(2) }
+    Intake { memory, clock: Clock::manual(NOW).0, resolution: TERMS.resolution, max_sample_age: Duration::from_mins(2) }
 }
 
 /// A certificate for `svc.test` that vouches for itself.

@@ -76,11 +76,11 @@ impl HandOver {
             // One that hangs leaves half of the time to those after it.
             let now = Instant::now();
             let until = if left == 0 { deadline } else { now + deadline.saturating_duration_since(now) / 2 };
-            let view = self.intake.memory.cluster.view();
             let Taken { nodes, runs, dropped, bytes } = &mut *taken;
             let take = |samples: NodeSamples| {
                 let told = samples.runs();
-                let adopted = self.intake.adopt(samples, &view);
+                // Of this moment: nodes may leave while the samples come.
+                let adopted = self.intake.adopt(samples, &self.intake.memory.cluster.view());
                 *nodes += usize::from(adopted.is_some());
                 *runs += adopted.unwrap_or_default();
                 *dropped += told - adopted.unwrap_or_default();

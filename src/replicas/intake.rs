@@ -6,7 +6,7 @@ use super::message::{Bounds, NodeSamples};
 use super::replica::Memory;
 use crate::clock::Clock;
 use crate::cluster::View;
-use crate::store::Merge;
+use crate::store::{Merge, Terms};
 
 /// Kubelets whose clocks are further off than this are refused by the scrapes as well.
 const CLOCK_TOLERANCE: Duration = Duration::from_mins(1);
@@ -15,6 +15,7 @@ const CLOCK_TOLERANCE: Duration = Duration::from_mins(1);
 pub(super) struct Intake {
     pub(super) memory: Memory,
     pub(super) clock: Clock,
+    pub(super) resolution: Duration,
     pub(super) max_sample_age: Duration,
 }
 
@@ -29,7 +30,8 @@ impl Intake {
             Some((pod.key.clone(), pod.uid))
         };
         let rules = Merge { pod: &on_this_node, oldest: bounds.oldest };
-        self.memory.store.adopt(&node, handed, &rules).then(|| told.saturating_sub(dropped))
+        let terms = Terms { now: bounds.now, resolution: self.resolution };
+        self.memory.store.adopt(&node, handed, &rules, &terms).then(|| told.saturating_sub(dropped))
     }
 
     fn bounds(&self) -> Bounds {

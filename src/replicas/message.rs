@@ -48,7 +48,8 @@ pub(super) struct NodeSamples {
     body_bytes: u64,
     #[prost(string, tag = "7")]
     address: String,
-    /// How long before this was told the last good scrape began; absent = known by its time alone.
+    /// How long before this was told the last good scrape began; absent = known by its time alone, since the
+    /// clock of who tells was set back after it.
     #[prost(uint64, optional, tag = "8")]
     age_ms: Option<u64>,
     /// For how long, when the last scrape began, scrapes had come out as it did.
@@ -60,6 +61,10 @@ pub(super) struct NodeSamples {
     /// What was refused of the last scrape's body.
     #[prost(message, optional, tag = "11")]
     refused: Option<RefusedLines>,
+    /// The node's clock had been set a moment before its last readings, so that earlier ones by it may have
+    /// been taken later. Who does not know of this keeps those until their time has passed.
+    #[prost(bool, tag = "12")]
+    clock_was_set: bool,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -153,7 +158,7 @@ impl NodeSamples {
             scrape_ms: u32::try_from(scrape.duration.as_millis()).unwrap_or(u32::MAX),
             body_bytes: scrape.body_bytes,
             address: scrape.address.clone(),
-            age_ms: record.last_success.map(|time| age_ms(time, now)),
+            age_ms: record.last_success.and_then(|time| time.if_past(now)).map(|time| age_ms(time, now)),
             lasting_ms: age_ms(record.outcome_since, scrape.started),
             failed: scrape.outcome.as_ref().err().map(|failure| FailedScrape {
                 age_ms: age_ms(scrape.started, now),
@@ -161,6 +166,7 @@ impl NodeSamples {
                 message: failure.to_string(),
             }),
             refused: RefusedLines::of(&scrape.rejected),
+            clock_was_set: record.clock_was_set,
         }
     }
 

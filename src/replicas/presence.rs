@@ -24,18 +24,21 @@ pub(super) struct Leases {
     metrics: Metrics,
     /// Whether the last round of requests met a refusal: told once for each change.
     is_failing: bool,
+    /// Whether it was for want of rights.
+    is_refused: bool,
 }
 
 impl Leases {
     pub(super) fn new(client: Client, service: &Service, clock: Clock, metrics: Metrics) -> Self {
         let api = Api::namespaced(client, &service.namespace);
         let service = service.name.clone();
-        Self { api, service, clock, sightings: Sightings::default(), metrics, is_failing: false }
+        Self { api, service, clock, sightings: Sightings::default(), metrics, is_failing: false, is_refused: false }
     }
 
     /// Renews our own, looks at the others, and collects what the dead left behind; false if the API
     /// server did not let us.
     pub(super) async fn beat(&mut self, own: &Presence) -> bool {
+        self.is_refused = false;
         let written = self.renew(own).await;
         let is_written = self.heed(Operation::Renew, written).is_some();
         let looked = self.look(&own.name).await && is_written;
@@ -43,6 +46,11 @@ impl Leases {
             tracing::info!("replicas see each other by Leases again");
         }
         looked
+    }
+
+    /// Whether the last beat failed for want of rights, which does not change soon.
+    pub(super) const fn is_refused(&self) -> bool {
+        self.is_refused
     }
 
     /// Looks at the others; false if the API server did not let us.
@@ -111,6 +119,7 @@ impl Leases {
             Err(error) => error,
         };
         self.metrics.lease_failed(operation);
+        self.is_refused |= matches!(&error, kube::Error::Api(status) if matches!(status.code, 401 | 403));
         if !std::mem::replace(&mut self.is_failing, true) {
             let error = causes(&error);
             tracing::warn!(error, "replicas cannot see each other by Leases; this one goes on alone");

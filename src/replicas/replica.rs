@@ -36,7 +36,8 @@ const MISSED_BEATS: u32 = 3;
 /// Where scrapes are shared, who dies is missed within half a resolution: time is left for the next
 /// scrape of its nodes, and some to spare.
 const BEATS_WHEN_SHARING: u32 = 6;
-/// Where we have no rights that does not change soon.
+/// Where we have no rights that does not change soon. After any other failure we are back before the
+/// others, who may be able to look already, take us for gone.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// From a second to beyond the longest pause.
 const MOST_DOUBLINGS: u32 = 6;
@@ -94,7 +95,7 @@ impl Replica {
             shares: false,
         };
         let leases = Leases::new(client, &service, clock.clone(), metrics.clone());
-        let intake = Arc::new(Intake { memory: memory.clone(), clock, max_sample_age });
+        let intake = Arc::new(Intake { memory: memory.clone(), clock, resolution, max_sample_age });
         let hand_over = HandOver::new(Arc::clone(&intake), metrics.clone());
         let sharing = None;
         Self {
@@ -191,16 +192,62 @@ impl Replica {
                      until others see us by one, each replica asks nodes by itself"
                 );
             }
-            let pause = match self.own.state {
+            let beat = match self.own.state {
                 State::Starting => START_BEAT.min(self.beat),
                 State::Ready | State::Stopping => self.beat,
             };
-            let pause = pause.saturating_mul(1 << failures.min(MOST_DOUBLINGS)).min(LONGEST_PAUSE);
+            let longest = if self.leases.is_refused() { LONGEST_PAUSE } else { self.own.lasts / 2 };
+            let pause = pause(beat, failures, longest);
             let is_told = self.own.state == State::Stopping;
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = stop.cancelled(), if !is_told => {}
             }
+        }
+    }
+}
+
+/// From one beat to the next, after so many failures in a row.
+fn pause(beat: Duration, failures: u32, longest: Duration) -> Duration {
+    beat.saturating_mul(1 << failures.min(MOST_DOUBLINGS)).min(longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::UnixMillis;
+    use crate::replicas::fixtures::{LeaseServer, memory};
+
+    /// How often a replica asks for its Lease in the three minutes in which it is refused so.
+    async fn beats_while_refused(code: u16) -> usize {
+        let server = LeaseServer::default();
+        let pod = Pod { name: "one".to_owned(), address: [10, 0, 0, 1].into() };
+        let service = Service { namespace: "custom-api".to_owned(), name: "custom-api".to_owned() };
+        let (_credentials, seen) = watch::channel(None);
+        let outside = (memory(), Clock::manual(UnixMillis(0)).0, Readiness::default());
+        let times = (Duration::from_secs(15), Duration::from_mins(2));
+        let replica = Replica::new(&pod, 8080, (service, server.client()), outside, seen, times, Metrics::default());
+        let [filled, stop, ending] = std::array::from_fn(|_| CancellationToken::new());
+        let running = tokio::spawn(replica.run(filled, stop, ending.clone()));
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        server.0.lock().refusal = Some(code);
+        server.0.lock().requests.clear();
+        tokio::time::sleep(Duration::from_mins(3)).await;
+        let renewals = server.0.lock().requests.iter().filter(|(method, _)| *method == http::Method::PATCH).count();
+        ending.cancel();
+        running.await.unwrap();
+        renewals
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_cannot_renew_tries_again_before_others_take_him_for_gone_but_without_rights_rarely() {
+        let most_seldom = 180 * 2 / 15;
+        for code in [500, 429, 404] {
+            let beats = beats_while_refused(code).await;
+            assert!((most_seldom..=most_seldom + 3).contains(&beats), "{beats} for {code}");
+        }
+        for code in [401, 403] {
+            assert!(beats_while_refused(code).await < 10);
         }
     }
 }

@@ -38,8 +38,11 @@ pub(super) struct Leftover {
 const UNREADABLE_LASTS: Duration = Duration::from_mins(1);
 
 impl Sightings {
-    /// Takes note of all Leases there are, at `now`, our own (`own`) left out.
+    /// Takes note of all Leases there are, at `now`, our own (`own`) left out. Who could not be seen for
+    /// long, because the API server was away, may not have been able to renew either: each gets the time
+    /// anew that it has.
     pub(super) fn look(&mut self, leases: &[Lease], own: &str, now: Instant) {
+        let unseen = self.looked.map_or(Duration::ZERO, |looked| now.saturating_duration_since(looked));
         let mut seen = HashMap::with_capacity(leases.len());
         for lease in leases {
             let (Some(name), Some(version)) = (lease.metadata.name.clone(), lease.metadata.resource_version.clone())
@@ -49,11 +52,12 @@ impl Sightings {
             if name == own {
                 continue;
             }
-            let changed = match self.seen.get(&name) {
-                Some(before) if before.version == version => before.changed,
-                _ => now,
-            };
-            seen.insert(name, Sighting { version, changed, presence: Presence::read(lease) });
+            let mut sighting = Sighting { version, changed: now, presence: Presence::read(lease) };
+            let before = self.seen.get(&name).filter(|before| before.version == sighting.version);
+            if let Some(before) = before.filter(|_| unseen <= sighting.lasts() / 2) {
+                sighting.changed = before.changed;
+            }
+            seen.insert(name, sighting);
         }
         self.seen = seen;
         self.looked = Some(now);
@@ -86,9 +90,12 @@ impl Sightings {
 }
 
 impl Sighting {
+    fn lasts(&self) -> Duration {
+        self.presence.as_ref().map_or(UNREADABLE_LASTS, |presence| presence.lasts)
+    }
+
     fn is_over(&self, now: Instant, times: u32) -> bool {
-        let lasts = self.presence.as_ref().map_or(UNREADABLE_LASTS, |presence| presence.lasts);
-        now.saturating_duration_since(self.changed) > lasts * times
+        now.saturating_duration_since(self.changed) > self.lasts() * times
     }
 }
 
@@ -138,13 +145,38 @@ mod tests {
             sightings.look(&[lease("a", State::Ready, 1, UnixMillis(0))], "own", Instant::now());
         };
         look(&mut sightings);
-        tokio::time::advance(SECOND * 11).await;
-        look(&mut sightings);
+        for seconds in [4, 4, 3] {
+            tokio::time::advance(SECOND * seconds).await;
+            look(&mut sightings);
+        }
         assert!(names(&sightings, Instant::now()).is_empty());
         assert_eq!(sightings.leftovers(Instant::now()), []);
         tokio::time::advance(SECOND * 10).await;
         let leftover = Leftover { name: "a".to_owned(), version: "1".to_owned() };
         assert_eq!(sightings.leftovers(Instant::now()), [leftover]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_could_not_be_seen_for_long_has_his_time_anew() {
+        for unseen in [6, 11, 60] {
+            let mut sightings = Sightings::default();
+            let look = |sightings: &mut Sightings| {
+                sightings.look(&[lease("a", State::Ready, 1, UnixMillis(0))], "own", Instant::now());
+            };
+            look(&mut sightings);
+            tokio::time::advance(SECOND * 4).await;
+            look(&mut sightings);
+            tokio::time::advance(SECOND * unseen).await;
+            for seconds in [0, 4, 4] {
+                tokio::time::advance(SECOND * seconds).await;
+                look(&mut sightings);
+                assert_eq!(names(&sightings, Instant::now()), ["a"], "{unseen}");
+                assert_eq!(sightings.leftovers(Instant::now()), [], "{unseen}");
+            }
+            tokio::time::advance(SECOND * 3).await;
+            look(&mut sightings);
+            assert!(names(&sightings, Instant::now()).is_empty(), "it did not use it");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -75,6 +75,10 @@ impl Intake {
     }
 
     fn record(&self, node: &NodeName, batch: Option<&Batch<'_>>, scrape: Scrape) -> Merged {
+        // A long body is read to its end though the node has left and its task was aborted.
+        if self.cluster.view().node(node.as_str()).is_none() {
+            return Merged::default();
+        }
         let Some(batch) = batch else { return self.store.record(node, None, scrape, &self.rules(&|_, _| None)) };
         let (view, same_pods) = self.bound.look(&self.cluster, node);
         let snapshot = self.store.snapshot();

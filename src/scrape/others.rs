@@ -8,11 +8,13 @@ use crate::clock::UnixMillis;
 use crate::cluster::{Node, View};
 use crate::scrape::metrics::{Cause, Metrics, NodeState};
 use crate::scrape::node_task::Shared;
-use crate::usage::{NodeName, Scrape, Uid};
+use crate::store::NodeRecord;
+use crate::usage::{NodeName, Uid};
 
-/// Resolutions for which the scrape told last is believed to be followed by another.
+/// Resolutions for which a good scrape that was told is believed to be followed by another.
 const PATIENCE: u32 = 2;
-/// A failing node is asked more rarely, every four resolutions in the end, and told of so.
+/// A failing node is asked more rarely, every four resolutions in the end. Where failures alone are told for
+/// longer, it may be the other replica that is at fault.
 const PATIENCE_WITH_FAILING: u32 = 6;
 
 /// Nodes without a task of ours.
@@ -63,18 +65,21 @@ impl Others {
         Some(self.resolution.saturating_sub(age))
     }
 
-    /// Counts the nodes by what was told of them last; the ones that nothing was told of for too long
-    /// are given back, to be asked by us.
+    /// Counts the nodes by what was told of them last; the ones that no good scrape was told of for too
+    /// long are given back, to be asked by us.
     pub(super) fn look(&mut self, shared: &Shared) -> Vec<NodeName> {
         let (snapshot, now) = (shared.intake.store.snapshot(), shared.intake.clock.now());
         let resolution = self.resolution;
         let is_silent = |name: &NodeName, other: &mut Other| {
-            let scrape = snapshot.node(name).map(|record| &record.scrape);
-            if let Some(scrape) = scrape {
-                other.state.set(&scrape.outcome);
+            let record = snapshot.node(name);
+            if let Some(record) = record {
+                other.state.set(&record.scrape.outcome);
             }
-            let asked = scrape.map_or(other.since, |scrape| scrape.started.max(other.since));
-            now.since(asked) > patience(resolution, scrape)
+            // What is yet to come was before our clock was set back.
+            other.since = other.since.min(now);
+            let good = record.and_then(|record| record.last_success?.if_past(now));
+            let since = good.map_or(other.since, |good| good.max(other.since));
+            now.since(since) > patience(resolution, record)
         };
         let silent: Vec<_> = self.nodes.extract_if(is_silent).map(|(name, _)| name).collect();
         shared.metrics.take_over(Cause::Silent, silent.len());
@@ -82,7 +87,7 @@ impl Others {
     }
 }
 
-fn patience(resolution: Duration, last: Option<&Scrape>) -> Duration {
-    let is_failing = last.is_some_and(|scrape| scrape.outcome.is_err());
+fn patience(resolution: Duration, record: Option<&NodeRecord>) -> Duration {
+    let is_failing = record.is_some_and(|record| record.scrape.outcome.is_err());
     resolution * if is_failing { PATIENCE_WITH_FAILING } else { PATIENCE }
 }

@@ -24,7 +24,7 @@ use crate::scrape::node_task::{NodeTask, Shared};
 use crate::scrape::others::Others;
 use crate::scrape::plan::Rhythm;
 use crate::scrape::{Error, KubeletAccess};
-use crate::store::Store;
+use crate::store::{Snapshot, Store};
 use crate::telemetry::expiry;
 use crate::usage::{NodeName, Share, Uid};
 
@@ -169,7 +169,7 @@ struct Running {
     uid: Uid,
     /// Else we ask in another's place, or until it begins to.
     is_ours: bool,
-    /// What another tells of it counts from here on.
+    /// A good scrape that another tells of ends the task from here on.
     since: UnixMillis,
     poke: Arc<Notify>,
     task: AbortHandle,
@@ -197,7 +197,8 @@ impl Nodes {
 
     /// Begins and ends tasks so that each node of the cluster has one, here or at another replica.
     fn follow(&mut self, first_tries: Option<&mpsc::Sender<Infallible>>) {
-        let view = self.shared.intake.cluster.view();
+        // In this order: what was told of a node that has just come is not swept away.
+        let (snapshot, view) = (self.shared.intake.store.snapshot(), self.shared.intake.cluster.view());
         self.look_at_others(&view);
         if self.seen == Some(view.nodes_revision()) {
             return;
@@ -213,6 +214,15 @@ impl Nodes {
             self.shared.intake.store.forget(&gone);
         }
         self.begin_missing(&view, first_tries);
+        self.sweep(&snapshot, &view);
+    }
+
+    /// Forgets what came of nodes that had left: from another replica, or from a body that was still read.
+    fn sweep(&self, snapshot: &Snapshot, view: &View) {
+        let is_left = |name: &NodeName| view.node(name.as_str()).is_none() && !self.running.contains_key(name);
+        for name in snapshot.nodes().map(|(name, _)| name).filter(|name| is_left(name)) {
+            self.shared.intake.store.forget(name);
+        }
     }
 
     fn begin_missing(&mut self, view: &View, first_tries: Option<&mpsc::Sender<Infallible>>) {
@@ -239,17 +249,21 @@ impl Nodes {
         self.running.insert(name, Running { uid: node.uid, is_ours, since, poke, task });
     }
 
-    /// Nodes that another replica was to ask and did not are asked by us, until it tells of them; those
-    /// of our tasks end that another replica tells of and that are not ours.
+    /// Nodes that another replica was to ask, and did not or in vain, are asked by us. Those of our tasks
+    /// end that are not ours and of whose node another replica tells a good scrape: that it fails there
+    /// says nothing of what we can do.
     fn look_at_others(&mut self, view: &View) {
         for name in self.others.look(&self.shared) {
             if let Some(node) = view.node(name.as_str()) {
                 self.begin(node, Duration::ZERO, None);
             }
         }
-        let snapshot = self.shared.intake.store.snapshot();
-        for (name, running) in self.running.iter().filter(|(_, running)| !running.is_ours) {
-            if snapshot.node(name).is_some_and(|record| record.last_told > Some(running.since)) {
+        let (snapshot, now) = (self.shared.intake.store.snapshot(), self.shared.intake.clock.now());
+        for (name, running) in self.running.iter_mut().filter(|(_, running)| !running.is_ours) {
+            // What is yet to come was before our clock was set back.
+            running.since = running.since.min(now);
+            let told = snapshot.node(name).and_then(|record| record.last_told_good?.if_past(now));
+            if told > Some(running.since) {
                 running.task.abort();
             }
         }

@@ -1,5 +1,7 @@
 //! What another replica tells of a node, beside what is known of it here.
 
+use std::time::Duration;
+
 use crate::clock::UnixMillis;
 use crate::store::merge::{Merge, Readings};
 use crate::store::names::Names;
@@ -15,6 +17,8 @@ pub struct Handed {
     pub pods: Vec<HandedPod>,
     /// Its last scrape, whatever came of it. Times are by our own clock.
     pub scrape: Scrape,
+    /// The node's clock had been set a moment before its last readings.
+    pub clock_was_set: bool,
     /// When the last good scrape began.
     pub last_success: Option<UnixMillis>,
     /// When the outcome last changed its kind.
@@ -34,30 +38,50 @@ pub struct HandedPod {
     pub containers: Vec<(ContainerName, Run)>,
 }
 
+/// On what terms it is taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// By our clock. Known times that are later are from before it was set back, and count for nothing.
+    pub now: UnixMillis,
+    /// How often each node is asked: so long a good scrape outweighs a failure that is told.
+    pub resolution: Duration,
+}
+
 /// The record that follows `previous`: of each run what was measured last counts, wherever, and what the
 /// other does not tell of is carried over by the rules of a scrape. `None` if nothing told is newer. Of
 /// pods or containers that are told twice the first counts.
 pub(super) fn record(
     previous: Option<&NodeRecord>,
     handed: Handed,
-    rules: &Merge<'_>,
+    (rules, terms): (&Merge<'_>, &Terms),
     names: &Names,
 ) -> Option<NodeRecord> {
-    let Handed { node, pods, scrape, last_success, outcome_since } = handed;
-    let mut joining = Joining { previous, rules, names, pods: Vec::new(), containers: Vec::new(), is_newer: false };
+    let Handed { node, pods, scrape, clock_was_set, last_success, outcome_since } = handed;
+    // Of an older scrape it is worth knowing at least that another replica makes them.
+    let last_told = previous.and_then(|known| known.last_told?.if_past(terms.now));
+    let is_news = Some(scrape.started) > last_told;
+    let last = previous.and_then(|known| known.scrape.started.if_past(terms.now));
+    let is_last = is_news && Some(scrape.started) > last && scrape.outcome.is_ok();
+    let mut joining = Joining {
+        previous,
+        rules,
+        names,
+        by_new_clock: is_last && clock_was_set,
+        pods: Vec::new(),
+        containers: Vec::new(),
+        is_newer: false,
+    };
     let node = joining.later(previous.and_then(|record| record.node), node);
     joining.all(pods);
-    // Of an older scrape it is worth knowing at least that another replica makes them.
-    let is_news = previous.is_none_or(|known| Some(scrape.started) > known.last_told);
     if !is_news && !joining.is_newer {
         return None;
     }
     let Joining { mut pods, containers, .. } = joining;
     pods.sort_by(|one, other| one.key.cmp(&other.key));
-    let readings = Readings { node, pods: pods.into(), containers: containers.into() };
+    let readings = Readings { node, pods: pods.into(), containers: containers.into(), clock_was_set };
     let told = NodeRecord::told(readings, scrape, last_success, outcome_since);
     Some(match previous {
-        Some(known) => told.beside(known),
+        Some(known) => told.beside(known, terms),
         None => told,
     })
 }
@@ -66,6 +90,8 @@ struct Joining<'a> {
     previous: Option<&'a NodeRecord>,
     rules: &'a Merge<'a>,
     names: &'a Names,
+    /// What is told is of the last scrape, before which the node's clock had been set.
+    by_new_clock: bool,
     pods: Vec<PodRecord>,
     containers: Vec<ContainerRecord>,
     is_newer: bool,
@@ -121,13 +147,18 @@ impl Joining<'_> {
         }
     }
 
-    /// The run whose last sample is the later one; of the same sample the one with a rate of its own.
+    /// The run whose last sample is the later one, unless the clock that says so was set; of the same sample
+    /// the one with a rate of its own.
     fn later(&mut self, known: Option<Run>, told: Option<Run>) -> Option<Run> {
         let known = known.filter(|run| run.last_time() >= self.rules.oldest);
         let Some(told) = told else { return known };
         let has_rate = |run: &Run| matches!(run.parts().base, Base::Point { .. });
         let rank = |run: &Run| (run.last_time(), has_rate(run), !run.awaits_rate());
-        if known.is_some_and(|known| rank(&known) >= rank(&told)) {
+        let stays = |known: Run| {
+            let is_by_new_clock = self.by_new_clock && known.last_time() != told.last_time();
+            !is_by_new_clock && rank(&known) >= rank(&told)
+        };
+        if known.is_some_and(stays) {
             return known;
         }
         self.is_newer = true;

@@ -46,6 +46,7 @@ pub(super) struct Readings {
     pub(super) node: Option<Run>,
     pub(super) pods: Box<[PodRecord]>,
     pub(super) containers: Box<[ContainerRecord]>,
+    pub(super) clock_was_set: bool,
 }
 
 /// Merges `batch`, asked for at `asked`, into the previous record.
@@ -72,7 +73,8 @@ pub(super) fn merge(
     };
     let node = merger.advance(previous.and_then(|record| record.node), batch.node.as_ref());
     merger.all_pods(previous, &rows);
-    let readings = Readings { node, pods: merger.pods.into(), containers: merger.containers.into() };
+    let (pods, containers) = (merger.pods.into(), merger.containers.into());
+    let readings = Readings { node, pods, containers, clock_was_set: batch.clock_was_set };
     (readings, merger.merged)
 }
 

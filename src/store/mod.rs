@@ -21,7 +21,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
-pub use adopt::{Handed, HandedPod};
+pub use adopt::{Handed, HandedPod, Terms};
 pub use merge::{Merge, Merged, PodLookup};
 pub use metrics::register_metrics;
 pub use record::{ContainerRecord, NodeRecord, PodRecord};

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::clock::UnixMillis;
+use crate::store::adopt::Terms;
 use crate::store::merge::Readings;
 use crate::usage::{ContainerName, Failure, PodKey, Run, Scrape, Uid};
 
@@ -16,12 +17,17 @@ pub struct NodeRecord {
     pub node: Option<Run>,
     /// How the last scrape went.
     pub scrape: Scrape,
+    /// The node's clock had been set a moment before the last readings: earlier ones by its clock may have
+    /// been taken later.
+    pub clock_was_set: bool,
     /// When the last good scrape began; `None` if there was none.
     pub last_success: Option<UnixMillis>,
     /// When the outcome last changed its kind (success, or one reason of failure).
     pub outcome_since: UnixMillis,
     /// When the last scrape began that another replica made and told of; `None` if there was none.
     pub last_told: Option<UnixMillis>,
+    /// The same of the last good one.
+    pub last_told_good: Option<UnixMillis>,
     /// Sorted by namespace and name.
     pods: Box<[PodRecord]>,
     /// Those of one pod stand together, sorted by name.
@@ -94,10 +100,22 @@ impl NodeRecord {
         let outcome_since = previous
             .filter(|record| kind(&record.scrape) == kind(&scrape))
             .map_or(scrape.started, |record| record.outcome_since);
-        let Readings { node, pods, containers } =
+        let Readings { node, pods, containers, clock_was_set } =
             readings.unwrap_or_else(|| previous.map(Self::readings).unwrap_or_default());
         let last_told = previous.and_then(|record| record.last_told);
-        Self { revision: 0, node, scrape, last_success, outcome_since, last_told, pods, containers }
+        let last_told_good = previous.and_then(|record| record.last_told_good);
+        Self {
+            revision: 0,
+            node,
+            scrape,
+            clock_was_set,
+            last_success,
+            outcome_since,
+            last_told,
+            last_told_good,
+            pods,
+            containers,
+        }
     }
 
     /// The record that another replica tells of.
@@ -107,9 +125,21 @@ impl NodeRecord {
         last_success: Option<UnixMillis>,
         outcome_since: UnixMillis,
     ) -> Self {
-        let Readings { node, pods, containers } = readings;
+        let Readings { node, pods, containers, clock_was_set } = readings;
         let last_told = Some(scrape.started);
-        Self { revision: 0, node, scrape, last_success, outcome_since, last_told, pods, containers }
+        let last_told_good = last_told.filter(|_| scrape.outcome.is_ok());
+        Self {
+            revision: 0,
+            node,
+            scrape,
+            clock_was_set,
+            last_success,
+            outcome_since,
+            last_told,
+            last_told_good,
+            pods,
+            containers,
+        }
     }
 
     /// Whether another replica made the last scrape.
@@ -117,15 +147,26 @@ impl NodeRecord {
         self.last_told == Some(self.scrape.started)
     }
 
-    /// With the scrape of `known`, if that was the later one, and its success, if that was.
-    pub(super) fn beside(mut self, known: &Self) -> Self {
-        if known.scrape.started >= self.scrape.started {
+    /// With the scrape of `known`, if that was the later one or outweighs this, and its success, if that was
+    /// the later one.
+    pub(super) fn beside(mut self, known: &Self, terms: &Terms) -> Self {
+        let past = |time: UnixMillis| time.if_past(terms.now);
+        let stays = known.scrape.started >= self.scrape.started || known.outweighs(&self.scrape, terms);
+        if stays && past(known.scrape.started).is_some() {
             self.scrape.clone_from(&known.scrape);
             self.outcome_since = known.outcome_since;
         }
-        self.last_success = self.last_success.max(known.last_success);
-        self.last_told = self.last_told.max(known.last_told);
+        self.last_success = self.last_success.max(known.last_success.and_then(past));
+        self.last_told = self.last_told.max(known.last_told.and_then(past));
+        self.last_told_good = self.last_told_good.max(known.last_told_good.and_then(past));
         self
+    }
+
+    /// Whether the node was reached a moment before `told`, a failure: it may be that only the replica
+    /// that tells of it cannot reach the node.
+    fn outweighs(&self, told: &Scrape, terms: &Terms) -> bool {
+        let is_recent = told.started.since(self.scrape.started) < terms.resolution;
+        self.scrape.outcome.is_ok() && told.outcome.is_err() && is_recent
     }
 
     /// The node's own run and every container's with the names of its pod, to be changed in place.
@@ -135,7 +176,12 @@ impl NodeRecord {
     }
 
     fn readings(&self) -> Readings {
-        Readings { node: self.node, pods: self.pods.clone(), containers: self.containers.clone() }
+        Readings {
+            node: self.node,
+            pods: self.pods.clone(),
+            containers: self.containers.clone(),
+            clock_was_set: self.clock_was_set,
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
 use crate::revision::Revisions;
-use crate::store::adopt::{self, Handed};
+use crate::store::adopt::{self, Handed, Terms};
 use crate::store::merge::{self, Merge, Merged};
 use crate::store::names::Names;
 use crate::store::offer;
@@ -94,9 +94,9 @@ impl Store {
 
     /// Takes what another replica knows of a node, as far as it is newer than what is known here. True
     /// if some of it was taken. Pods are judged by `rules`, as those of a batch.
-    pub fn adopt(&self, node: &NodeName, handed: Handed, rules: &Merge<'_>) -> bool {
+    pub fn adopt(&self, node: &NodeName, handed: Handed, rules: &Merge<'_>, terms: &Terms) -> bool {
         let snapshot = self.snapshot();
-        let record = adopt::record(snapshot.node(node), handed, rules, &self.names);
+        let record = adopt::record(snapshot.node(node), handed, (rules, terms), &self.names);
         record.map(|record| self.publish(node, record)).is_some()
     }
 

@@ -164,6 +164,16 @@ mod recording {
     }
 
     #[test]
+    fn that_the_nodes_clock_was_set_is_remembered_with_the_readings_after_it() {
+        let store = Fixture::with_pods(&["a"]);
+        store.clock_was_set(30.0, vec![row("a", "app", 25.0, 500)]);
+        store.fail(45.0, Failure::NotReadyYet);
+        assert!(store.record().clock_was_set);
+        store.scrape(60.0, vec![row("a", "app", 55.0, 900)]);
+        assert!(!store.record().clock_was_set);
+    }
+
+    #[test]
     fn a_young_run_is_not_measured_from_its_start_by_a_clock_that_was_set() {
         let store = Fixture::with_pods(&["a"]);
         let mut young = row("a", "app", 25.0, 500);

@@ -10,7 +10,7 @@ use tokio::task::block_in_place;
 use tokio::time::{Instant, sleep};
 
 use crate::look::Look;
-use crate::replicas::{Behind, LATENESS, RESOLUTION, Replica, START, get, leases, true_to_the_curve, until_measured};
+use crate::replicas::{Behind, RESOLUTION, Replica, START, get, leases, true_to_the_curve, until_measured};
 use crate::support::simulation::Simulation;
 use crate::waiting::eventually;
 
@@ -18,17 +18,22 @@ const NODES: u32 = 12;
 const PODS: usize = 24;
 /// Whole resolutions, so that the grid of each node falls into it as often as it should.
 const COUNTED: u32 = 4;
+/// Between two looks at what is told within milliseconds, on a machine that does other things too.
+const APART: Duration = Duration::from_secs(1);
 const NAMES: [&str; 3] = ["one", "two", "three"];
+/// Another that accepts no kubelet's certificate.
+const AT_FAULT: &str = "four";
 
-/// Costs 100 s, nearly all of it waiting.
+/// Costs two minutes, nearly all of it waiting.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_kubelet_is_asked_once_and_every_replica_answers_for_all() {
     let folder = tempfile::tempdir().unwrap();
     match run(folder.path()).await {
         Ok(seen) => println!("{}", seen.join("\n")),
         Err(error) => {
-            let logs = NAMES.map(|name| std::fs::read_to_string(folder.path().join(name)).unwrap_or_default());
-            panic!("{error}\n{}", logs.concat());
+            let names = NAMES.iter().chain([&AT_FAULT]);
+            let logs = names.map(|name| std::fs::read_to_string(folder.path().join(name)).unwrap_or_default());
+            panic!("{error}\n{}", logs.collect::<String>());
         }
     }
 }
@@ -47,6 +52,14 @@ async fn run(folder: &Path) -> Result<Vec<String>, String> {
     }
     let mut seen = vec![steady(&simulation, &replicas).await?];
 
+    let flags = ["--scrape-sharing", "--kubelet-server-name", "node"];
+    replicas.push(Replica::start(&simulation, AT_FAULT, folder, &flags).await?);
+    seen.push(format!("beside one at fault: {}", fresh_again(&replicas).await?));
+    let mut at_fault = replicas.remove(NAMES.len());
+    in_vain(&at_fault).await?;
+    block_in_place(|| at_fault.server.process.stop(START))?;
+    divided(&replicas).await?;
+
     let mut killed = replicas.remove(0);
     killed.server.process.kill()?;
     seen.push(format!("killed: {}", fresh_again(&replicas).await?));
@@ -62,6 +75,15 @@ async fn run(folder: &Path) -> Result<Vec<String>, String> {
     seen.push(format!("joined: {}", fresh_again(&replicas).await?));
     divided(&replicas).await?;
     Ok(seen)
+}
+
+/// Whether this replica has asked its part of the nodes, and never with success.
+async fn in_vain(replica: &Replica) -> Result<(), String> {
+    let metrics = get(&replica.client, "/metrics").await?;
+    let lines = metrics.lines().filter(|line| line.starts_with("kube_vitals_scrapes_total") && !line.ends_with(" 0"));
+    let outcomes: Vec<_> = lines.collect();
+    let is_in_vain = !outcomes.is_empty() && outcomes.iter().all(|line| !line.contains("\"Success\""));
+    if is_in_vain { Ok(()) } else { Err(format!("scrapes of the one at fault: {outcomes:?}")) }
 }
 
 /// Until the replicas ask every node once, each of them some.
@@ -108,7 +130,7 @@ async fn steady(simulation: &Simulation, replicas: &[Replica]) -> Result<String,
         "{asked} requests to kubelets, {wanted} are once each; {compared} values equal their curve; one replica was \
          {longest:.1?} behind another at most"
     );
-    if asked.abs_diff(wanted) * 10 > wanted || longest > RESOLUTION + LATENESS {
+    if asked.abs_diff(wanted) * 10 > wanted || longest > APART {
         return Err(told);
     }
     Ok(told)

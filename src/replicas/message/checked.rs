@@ -40,7 +40,8 @@ impl NodeSamples {
         let pods = self.pods.iter().filter_map(|pod| pod.checked(&node, view, bounds, &local));
         let pods: Vec<_> = pods.collect();
         let kept = usize::from(own.is_some()) + pods.iter().map(|pod| pod.containers.len()).sum::<usize>();
-        let handed = Handed { node: own, pods, scrape, last_success, outcome_since };
+        let clock_was_set = self.clock_was_set;
+        let handed = Handed { node: own, pods, scrape, clock_was_set, last_success, outcome_since };
         Some((node, handed, told.saturating_sub(kept)))
     }
 

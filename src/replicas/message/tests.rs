@@ -4,7 +4,7 @@ use prost::Message as _;
 
 use super::checked::MAX_SENTENCE_BYTES;
 use super::*;
-use crate::replicas::fixtures::{NOW, measured, memory, point, run, scrape_here};
+use crate::replicas::fixtures::{NOW, TERMS, measured, memory, point, run, scrape_here};
 use crate::store::{Handed, Merge};
 use crate::usage::{Failure, PodKey, Uid};
 
@@ -37,6 +37,16 @@ fn what_is_told_is_what_was_known() {
     assert_eq!(handed.pods[1].containers, [("app".into(), run(Some(point()))), ("proxy".into(), run(None))]);
     assert_eq!((handed.scrape.started, handed.scrape.body_bytes), (NOW, 3_000));
     assert_eq!(handed.scrape.address, "10.0.0.1:10250");
+}
+
+#[test]
+fn that_a_nodes_clock_was_set_is_told_and_not_saying_so_means_that_it_was_not() {
+    let (_, handed, _) = checked(told()).unwrap();
+    assert!(!handed.clock_was_set);
+    let (_, handed, _) = checked(NodeSamples { clock_was_set: true, ..told() }).unwrap();
+    assert!(handed.clock_was_set);
+    let silent = NodeSamples { clock_was_set: false, ..told() }.encode_to_vec();
+    assert_eq!(silent, told().encode_to_vec(), "no byte more for who does not know of it");
 }
 
 #[test]
@@ -132,6 +142,19 @@ fn the_clock_of_who_tells_may_differ_by_any_amount() {
 }
 
 #[test]
+fn a_good_scrape_from_before_the_tellers_clock_was_set_back_is_not_told_as_of_now() {
+    let memory = measured();
+    let name = NodeName::from("node-1");
+    let mut record = memory.store.snapshot().node(&name).unwrap().clone();
+    record.scrape.outcome = Err(Failure::Unauthorized);
+    let true_time = NOW - Duration::from_secs(100);
+    record.last_success = Some(true_time);
+    let an_hour_back = NOW - Duration::from_hours(1);
+    let (_, handed, _) = checked(NodeSamples::of(&name, &record, an_hour_back)).unwrap();
+    assert_eq!(handed.last_success, Some(true_time));
+}
+
+#[test]
 fn a_failure_that_there_is_not_makes_the_message_none_and_a_sentence_that_is_none_is_left_out() {
     let failed = |reason: &str, message: &str| {
         let failed = FailedScrape { age_ms: 1, reason: reason.to_owned(), message: message.to_owned() };
@@ -171,7 +194,7 @@ fn whatever_comes_nothing_breaks() {
         let read = NodeSamples::decode(bytes.as_slice()).ok();
         if let Some((node, handed, _)) = read.and_then(|message| message.checked(&memory.cluster.view(), &BOUNDS)) {
             let rules = Merge { pod: &|_, _| None, oldest: BOUNDS.oldest };
-            memory.store.adopt(&node, handed, &rules);
+            memory.store.adopt(&node, handed, &rules, &TERMS);
             memory.store.snapshot().nodes().flat_map(|(_, record)| record.runs()).for_each(|run| _ = run.usage());
             memory.store.forget(&node);
         }

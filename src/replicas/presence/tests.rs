@@ -75,7 +75,10 @@ async fn without_rights_a_replica_goes_on_alone_and_notices_when_it_gets_them() 
     let mut one = leases(&server);
     server.0.lock().refusal = Some(403);
     assert!(!one.beat(&presence("one", State::Ready)).await);
-    assert!(one.is_failing && one.ready().is_empty());
+    assert!(one.is_failing && one.is_refused() && one.ready().is_empty());
+    server.0.lock().refusal = Some(500);
+    assert!(!one.beat(&presence("one", State::Ready)).await);
+    assert!(one.is_failing && !one.is_refused());
     server.0.lock().refusal = None;
     assert!(one.beat(&presence("one", State::Ready)).await);
     assert!(!one.is_failing);

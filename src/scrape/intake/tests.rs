@@ -13,7 +13,7 @@ fn minutes_ago(minutes: u64) -> UnixMillis {
 
 fn intake() -> Intake {
     let (clock, _) = Clock::manual(NOW);
-    let cluster = Cluster::with(vec![node("n", &[])], vec![pod("n", minutes_ago(1))]);
+    let cluster = Cluster::with(vec![node("n", &[]), node("other", &[])], vec![pod("n", minutes_ago(1))]);
     Intake {
         cluster: Arc::new(cluster),
         store: Arc::new(Store::new(Revisions::after(0))),
@@ -108,6 +108,15 @@ fn a_failure_keeps_the_samples() {
     let failed = intake.fail(&"n".into(), scrape(), Failure::Unauthorized);
     assert_eq!(failed.outcome, Err(Failure::Unauthorized));
     assert!(usage_of_container(&intake).is_some());
+}
+
+#[test]
+fn nothing_is_stored_of_a_node_that_has_left_meanwhile() {
+    let intake = intake();
+    intake.cluster.delete::<crate::cluster::Node>(&"n".into());
+    intake.take(&"n".into(), text(&resource_text(NOW, minutes_ago(1))), scrape());
+    intake.take(&"n".into(), text("<html>"), scrape());
+    assert!(intake.store.snapshot().node(&"n".into()).is_none());
 }
 
 #[test]

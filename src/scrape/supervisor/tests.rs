@@ -20,6 +20,7 @@ struct World {
     store: Arc<Store>,
     readiness: Readiness,
     heartbeat: Heartbeat,
+    clock: Clock,
     stop: CancellationToken,
 }
 
@@ -42,7 +43,7 @@ fn an_hour_ago() -> Arc<Mutex<UnixMillis>> {
 }
 
 fn scrape(kubelet: &FakeKubelet, settings: &Scraping, cluster: Arc<Cluster>) -> World {
-    scrape_share(kubelet, settings, cluster, watch::channel(Share::default()).1)
+    scrape_share(kubelet, settings, cluster, watch::channel(Share::default()).1, Clock::system())
 }
 
 fn scrape_share(
@@ -50,14 +51,16 @@ fn scrape_share(
     settings: &Scraping,
     cluster: Arc<Cluster>,
     share: watch::Receiver<Share>,
+    clock: Clock,
 ) -> World {
     let store = Arc::new(Store::new(Revisions::after(0)));
     let mut registry = Registry::default();
-    let parts = (Arc::clone(&cluster), Arc::clone(&store), Clock::system());
+    let parts = (Arc::clone(&cluster), Arc::clone(&store), clock.clone());
     let age = Duration::from_mins(2);
     let scraper = Scraper::build(settings, age, kubelet.access(), parts.0, parts.1, parts.2, &mut registry).unwrap();
     let heartbeat = Heartbeat::new(Clock::system());
-    let world = World { cluster, store, readiness: Readiness::default(), heartbeat, stop: CancellationToken::new() };
+    let (readiness, stop) = (Readiness::default(), CancellationToken::new());
+    let world = World { cluster, store, readiness, heartbeat, clock, stop };
     let latch = world.readiness.latch("first-round", "nodes are being asked");
     let filled = CancellationToken::new();
     filled.cancel();
@@ -315,17 +318,21 @@ async fn a_stop_ends_all_requests() {
 
 mod shared {
     use super::*;
-    use crate::store::{Handed, Merge};
+    use crate::store::{Handed, Merge, Terms};
     use crate::usage::{Failure, Rejected, Scrape};
 
     const RESOLUTION: Duration = Duration::from_secs(1);
 
     /// One node of which this is our part, at a kubelet that counts.
     async fn world(share: Share) -> (FakeKubelet, World, watch::Sender<Share>) {
+        world_at(share, Clock::system()).await
+    }
+
+    async fn world_at(share: Share, clock: Clock) -> (FakeKubelet, World, watch::Sender<Share>) {
         let kubelet = kubelet(an_hour_ago(), true).await;
         let settings = Scraping { resolution: RESOLUTION, ..kubelet.settings() };
         let (divide, share) = watch::channel(share);
-        let world = scrape_share(&kubelet, &settings, one_node(), share);
+        let world = scrape_share(&kubelet, &settings, one_node(), share, clock);
         (kubelet, world, divide)
     }
 
@@ -335,13 +342,15 @@ mod shared {
 
     /// Another replica has just asked the node.
     fn tell(world: &World, outcome: Result<(), Failure>) {
-        let now = Clock::system().now();
+        let now = world.clock.now();
         let (duration, rejected) = (Duration::ZERO, Rejected::default());
+        let last_success = outcome.is_ok().then_some(now);
         let scrape = Scrape { started: now, duration, body_bytes: 0, address: String::new(), rejected, outcome };
-        let handed = Handed { node: None, pods: vec![], scrape, last_success: Some(now), outcome_since: now };
+        let handed =
+            Handed { node: None, pods: vec![], scrape, clock_was_set: false, last_success, outcome_since: now };
         let pod = |namespace: &str, name: &str| Some((PodKey::new(namespace, name), Uid::parse("pod")));
         let rules = Merge { pod: &pod, oldest: UnixMillis(0) };
-        assert!(world.store.adopt(&"n".into(), handed, &rules));
+        assert!(world.store.adopt(&"n".into(), handed, &rules, &Terms { now, resolution: RESOLUTION }));
     }
 
     fn of_others() -> Share {
@@ -378,6 +387,60 @@ mod shared {
     }
 
     #[tokio::test]
+    async fn a_node_that_another_replica_alone_cannot_reach_is_asked_here_until_it_can() {
+        let (kubelet, world, _divide) = world(of_others()).await;
+        let mut rounds = 0;
+        while asked(&kubelet) == 0 {
+            assert!(rounds < 9, "never asked");
+            tell(&world, Err(Failure::ClockSkew(3_600)));
+            tokio::time::sleep(RESOLUTION).await;
+            rounds += 1;
+        }
+        assert!(rounds > 4, "asked after {rounds} resolutions");
+        for _ in 0..4 {
+            tell(&world, Err(Failure::ClockSkew(3_600)));
+            let before = asked(&kubelet);
+            until("asked again", || asked(&kubelet) > before).await;
+            tokio::time::sleep(RESOLUTION / 10).await;
+            let age = Clock::system().now().since(world.usage().unwrap().time);
+            assert!(world.reason("n").is_none() && age < RESOLUTION * 2, "{:?}, {age:?} old", world.reason("n"));
+        }
+        tell(&world, Ok(()));
+        tokio::time::sleep(RESOLUTION * 5 / 4).await;
+        let before = asked(&kubelet);
+        tell(&world, Ok(()));
+        tokio::time::sleep(RESOLUTION * 3 / 2).await;
+        assert_eq!(asked(&kubelet), before, "the other can ask it again");
+    }
+
+    #[tokio::test]
+    async fn our_clock_that_was_set_back_hides_no_silence_and_no_word() {
+        let (clock, hand) = Clock::manual(Clock::system().now());
+        let (kubelet, world, _divide) = world_at(of_others(), clock).await;
+        until("ready", || world.readiness.is_ready()).await;
+        // The clock goes on as time does.
+        let pass = async |time: Duration| {
+            let (begun, step) = (Instant::now(), RESOLUTION / 10);
+            while begun.elapsed() < time {
+                tokio::time::sleep(step).await;
+                hand.advance(step);
+            }
+        };
+        tell(&world, Ok(()));
+        hand.set(world.clock.now() - RESOLUTION * 30);
+        pass(RESOLUTION * 4).await;
+        assert!(asked(&kubelet) > 0, "nothing was told for four resolutions");
+        hand.set(world.clock.now() - RESOLUTION * 30);
+        pass(RESOLUTION * 3 / 2).await;
+        tell(&world, Ok(()));
+        pass(RESOLUTION * 5 / 4).await;
+        let before = asked(&kubelet);
+        tell(&world, Ok(()));
+        pass(RESOLUTION * 3 / 2).await;
+        assert_eq!(asked(&kubelet), before, "it is asked by the other again");
+    }
+
+    #[tokio::test]
     async fn a_node_that_becomes_ours_is_asked_a_resolution_after_it_was_asked_last() {
         let (kubelet, world, divide) = world(of_others()).await;
         until("ready", || world.readiness.is_ready()).await;
@@ -395,6 +458,11 @@ mod shared {
         divide.send_replace(of_others());
         let before = asked(&kubelet);
         until("asked again", || asked(&kubelet) > before + 1).await;
+        for _ in 0..4 {
+            tell(&world, Err(Failure::Unauthorized));
+            tokio::time::sleep(RESOLUTION).await;
+        }
+        assert!(asked(&kubelet) > before + 4, "that the other fails ends nothing");
         tell(&world, Ok(()));
         tokio::time::sleep(RESOLUTION * 5 / 4).await;
         let before = asked(&kubelet);
@@ -411,5 +479,21 @@ mod shared {
         tell(&world, Ok(()));
         world.cluster.delete::<Node>(&"n".into());
         until("forgotten", || world.store.snapshot().node(&"n".into()).is_none()).await;
+    }
+
+    #[tokio::test]
+    async fn of_a_node_that_has_left_nothing_is_kept_however_it_comes() {
+        let (_kubelet, world, _divide) = world(of_others()).await;
+        until("ready", || world.readiness.is_ready()).await;
+        tell(&world, Ok(()));
+        // Silent and gone in one look.
+        tokio::time::sleep(RESOLUTION * 2).await;
+        world.cluster.delete::<Node>(&"n".into());
+        let is_forgotten = || world.store.snapshot().node(&"n".into()).is_none();
+        until("forgotten", is_forgotten).await;
+        // Told when it had left already.
+        tell(&world, Ok(()));
+        world.cluster.apply(node("another", &[]));
+        until("forgotten again", is_forgotten).await;
     }
 }

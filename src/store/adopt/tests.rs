@@ -3,7 +3,9 @@ use std::time::Duration;
 use super::*;
 use crate::revision::Revisions;
 use crate::store::Store;
-use crate::usage::{Failure, NodeName, Rejected, RunParts, Sample};
+use crate::usage::{Batch, Failure, NodeName, Rejected, RunParts, Sample};
+
+const RESOLUTION: Duration = Duration::from_secs(15);
 
 fn at(seconds: i64) -> UnixMillis {
     UnixMillis(1_800_000_000_000 + seconds * 1_000)
@@ -36,7 +38,14 @@ fn handed(seconds: i64, node: Option<Run>, pods: Vec<HandedPod>) -> Handed {
         rejected: Rejected::default(),
         outcome: Ok(()),
     };
-    Handed { node, pods, scrape, last_success: Some(at(seconds)), outcome_since: at(seconds) }
+    Handed { node, pods, scrape, clock_was_set: false, last_success: Some(at(seconds)), outcome_since: at(seconds) }
+}
+
+/// A failed one.
+fn failed(seconds: i64, last_success: Option<UnixMillis>) -> Handed {
+    let mut failed = Handed { last_success, ..handed(seconds, None, vec![]) };
+    failed.scrape.outcome = Err(Failure::Told { reason: "Timeout", message: "no answer".to_owned() });
+    failed
 }
 
 struct World {
@@ -45,12 +54,13 @@ struct World {
     /// All pods, by name and uid.
     pods: Vec<(&'static str, &'static str)>,
     oldest: UnixMillis,
+    now: UnixMillis,
 }
 
 impl World {
     fn of(pods: &[(&'static str, &'static str)]) -> Self {
         let store = Store::new(Revisions::after(0));
-        Self { store, node: "node".into(), pods: pods.to_vec(), oldest: at(0) }
+        Self { store, node: "node".into(), pods: pods.to_vec(), oldest: at(0), now: at(1_000) }
     }
 
     fn adopt(&self, handed: Handed) -> bool {
@@ -58,7 +68,12 @@ impl World {
             let (name, uid) = self.pods.iter().find(|(known, _)| *known == name)?;
             Some((PodKey::new(namespace, name), Uid::parse(uid)))
         };
-        self.store.adopt(&self.node, handed, &Merge { pod: &pod, oldest: self.oldest })
+        self.store.adopt(
+            &self.node,
+            handed,
+            &Merge { pod: &pod, oldest: self.oldest },
+            &Terms { now: self.now, resolution: RESOLUTION },
+        )
     }
 
     fn record(&self) -> NodeRecord {
@@ -69,6 +84,12 @@ impl World {
     fn fail(&self, seconds: i64) {
         let scrape = Scrape { outcome: Err(Failure::Unauthorized), ..handed(seconds, None, vec![]).scrape };
         self.store.record(&self.node, None, scrape, &Merge { pod: &|_, _| None, oldest: self.oldest });
+    }
+
+    /// One that was good.
+    fn scrape(&self, seconds: i64) {
+        let rules = Merge { pod: &|_, _| None, oldest: self.oldest };
+        self.store.record(&self.node, Some(&Batch::default()), handed(seconds, None, vec![]).scrape, &rules);
     }
 
     /// `pod/container=seconds of its last sample`, all.
@@ -122,6 +143,27 @@ fn of_the_same_sample_a_rate_of_two_points_is_better_than_the_kubelets_and_that_
 }
 
 #[test]
+fn after_a_nodes_clock_was_set_back_what_is_told_of_the_last_scrape_counts() {
+    let world = World::of(&[("a", "1")]);
+    let told = |scraped: i64, read: i64, clock_was_set: bool| {
+        let pod = pod("a", "1", &[("app", based_on(Base::None, run(read)))]);
+        Handed { clock_was_set, ..handed(scraped, Some(run(read)), vec![pod]) }
+    };
+    world.adopt(told(100, 98, false));
+    world.adopt(told(115, 53, false));
+    assert_eq!(world.told(), "a/app=98", "an old reading, as far as is told");
+    assert!(world.adopt(told(130, 68, true)));
+    assert_eq!((world.told().as_str(), world.record().node), ("a/app=68", Some(run(68))));
+    assert!(world.record().clock_was_set, "told on to who begins");
+    world.adopt(told(125, 63, true));
+    assert_eq!(world.told(), "a/app=68", "an older scrape tells nothing of now");
+    world.adopt(Handed { clock_was_set: true, ..failed(145, Some(at(130))) });
+    world.adopt(told(160, 98, false));
+    assert_eq!(world.told(), "a/app=98");
+    assert!(!world.record().clock_was_set);
+}
+
+#[test]
 fn nothing_new_changes_nothing() {
     let world = World::of(&[("a", "1")]);
     let told = || handed(20, Some(run(20)), vec![pod("a", "1", &[("app", run(20))])]);
@@ -135,14 +177,28 @@ fn nothing_new_changes_nothing() {
 fn a_failure_that_is_told_keeps_the_samples_and_counts_as_if_it_were_ours() {
     let world = World::of(&[("a", "1")]);
     world.adopt(handed(20, None, vec![pod("a", "1", &[("app", run(20))])]));
-    let mut failed = handed(35, None, vec![]);
-    (failed.last_success, failed.outcome_since) = (Some(at(20)), at(35));
-    failed.scrape.outcome = Err(Failure::Told { reason: "Timeout", message: "no answer".to_owned() });
-    assert!(world.adopt(failed));
+    assert!(world.adopt(failed(35, Some(at(20)))));
     let record = world.record();
     assert_eq!(world.told(), "a/app=20");
     assert_eq!(record.scrape.outcome.as_ref().unwrap_err().reason(), "Timeout");
     assert_eq!((record.last_success, record.outcome_since), (Some(at(20)), at(35)));
+}
+
+#[test]
+fn a_failure_that_is_told_counts_only_when_no_good_scrape_is_younger_than_a_resolution() {
+    let world = World::of(&[]);
+    world.scrape(20);
+    assert!(world.adopt(failed(30, None)));
+    let record = world.record();
+    assert_eq!((record.scrape.started, record.scrape.outcome.is_ok(), record.is_told()), (at(20), true, false));
+    assert_eq!((record.last_success, record.last_told, record.last_told_good), (Some(at(20)), Some(at(30)), None));
+    world.adopt(handed(31, None, vec![]));
+    world.adopt(failed(40, None));
+    assert!(world.record().scrape.outcome.is_ok(), "made here or not");
+    world.adopt(failed(46, None));
+    let record = world.record();
+    assert_eq!(record.scrape.outcome.as_ref().unwrap_err().reason(), "Timeout");
+    assert_eq!((record.last_success, record.last_told_good), (Some(at(31)), Some(at(31))));
 }
 
 #[test]
@@ -158,6 +214,26 @@ fn our_own_later_scrape_stays_the_last_and_that_another_scrapes_too_is_known() {
     assert_eq!((record.last_success, record.node), (Some(at(30)), Some(run(30))));
     assert_eq!(record.last_told, Some(at(30)));
     assert!(!record.is_told());
+}
+
+#[test]
+fn times_from_before_our_clock_was_set_back_hold_up_nothing_that_is_told() {
+    let mut world = World::of(&[]);
+    world.adopt(handed(500, Some(run(20)), vec![]));
+    world.now = at(100);
+    assert!(world.adopt(failed(100, Some(at(70)))), "no scrape of the future outweighs it");
+    let record = world.record();
+    assert!(record.scrape.outcome.is_err() && record.is_told());
+    assert_eq!((record.scrape.started, record.last_success, record.last_told_good), (at(100), Some(at(70)), None));
+    world.scrape(500);
+    world.now = at(101);
+    assert!(world.adopt(handed(101, None, vec![])), "it is news, though no sample is");
+    let record = world.record();
+    assert_eq!(
+        (record.scrape.started, record.last_success, record.last_told_good),
+        (at(101), Some(at(101)), Some(at(101)))
+    );
+    assert_eq!(record.node, Some(run(20)));
 }
 
 #[test]
