@@ -19,7 +19,7 @@ const PODS: usize = 24;
 /// Whole resolutions, so that the grid of each node falls into it as often as it should.
 const COUNTED: u32 = 4;
 /// Between two looks at what is told within milliseconds, on a machine that does other things too.
-const APART: Duration = Duration::from_secs(1);
+const APART: Duration = Duration::from_secs(2);
 const NAMES: [&str; 3] = ["one", "two", "three"];
 /// Another that accepts no kubelet's certificate.
 const AT_FAULT: &str = "four";
