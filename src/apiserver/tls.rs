@@ -2,8 +2,8 @@
 //!
 //! A client's certificate is asked for but never judged here: two authorities with different
 //! meanings count, both change while connections live, and a client that has a certificate of
-//! neither may still hold a good token. The handshake only proves that the client owns the key;
-//! [`super::authn`] judges the chain on every request.
+//! neither may still hold a good token. The handshake only proves that the client owns the key, and
+//! that the chain is short enough to be judged; [`super::authn`] judges it on every request.
 
 mod sessions;
 
@@ -24,6 +24,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme};
 
 use self::sessions::Sessions;
+use crate::chain;
 use crate::telemetry::expiry;
 
 /// In order of preference. kube-aggregator speaks HTTP/2 unless told otherwise.
@@ -123,7 +124,7 @@ pub(super) fn provider() -> CryptoProvider {
     aws_lc_rs::default_provider()
 }
 
-/// Asks for a certificate, takes any or none, and insists that its key is the client's.
+/// Asks for a certificate, takes any of a short chain or none, and insists that its key is the client's.
 #[derive(Debug)]
 struct AnyClient {
     algorithms: WebPkiSupportedAlgorithms,
@@ -142,10 +143,10 @@ impl ClientCertVerifier for AnyClient {
     fn verify_client_cert(
         &self,
         _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
+        intermediates: &[CertificateDer<'_>],
         _: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        Ok(ClientCertVerified::assertion())
+        chain::bounded(intermediates).map(|()| ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

@@ -10,6 +10,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 
 use crate::apiserver::tls;
+use crate::chain;
 use crate::clock::UnixMillis;
 use crate::telemetry::expiry;
 
@@ -58,6 +59,7 @@ impl Authorities {
     /// Whether one of them vouches for the first certificate of `chain` as a client at `now`.
     pub(super) fn verify(&self, chain: &[CertificateDer<'_>], now: UnixMillis) -> Result<(), rustls::Error> {
         let (leaf, intermediates) = chain.split_first().ok_or(rustls::Error::NoCertificatesPresented)?;
+        chain::bounded(intermediates)?;
         let millis = u64::try_from(now.0).unwrap_or_default();
         let now = UnixTime::since_unix_epoch(Duration::from_millis(millis));
         self.verifier.verify_client_cert(leaf, intermediates, now).map(drop)
@@ -90,6 +92,19 @@ mod tests {
         authorities.verify(&chain, NOW).unwrap_err();
         chain.push(middle.der());
         authorities.verify(&chain, NOW).unwrap();
+    }
+
+    #[test]
+    fn a_chain_that_leads_everywhere_costs_nothing() {
+        // Each of nine could have signed each other: as many ways as a handshake can hold, and filler.
+        let names = std::iter::repeat_n("maze", 9).chain(std::iter::repeat_n("filler", 100));
+        let maze: Vec<Authority> = names.map(Authority::named).collect();
+        let mut chain = maze[0].client("ann", &[]).chain();
+        chain.extend(maze.iter().map(Authority::der));
+        let authorities = Authorities::from_pem(&Authority::named("ca").pem()).unwrap();
+        let begun = tokio::time::Instant::now();
+        authorities.verify(&chain, NOW).unwrap_err();
+        assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
     }
 
     #[test]

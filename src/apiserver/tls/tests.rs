@@ -61,6 +61,17 @@ async fn a_certificate_without_its_key_fails_the_handshake() {
     }
 }
 
+#[tokio::test]
+async fn a_client_whose_chain_is_too_long_to_be_looked_at_is_turned_away() {
+    let authority = Authority::named("serving");
+    let mut client = authority.client("ann", &[]);
+    let server = || serving(&authority.server("svc.test"));
+    client.certificate.push_str(&authority.pem().repeat(4));
+    handshake(server(), authority.client_config(Some(&client), &[])).await.unwrap();
+    client.certificate.push_str(&authority.pem());
+    handshake(server(), authority.client_config(Some(&client), &[])).await.unwrap_err();
+}
+
 #[derive(Debug)]
 struct Forged(Arc<CertifiedKey>);
 
