@@ -16,7 +16,7 @@ use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature,
 };
-use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -25,7 +25,7 @@ use rustls::{DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureSc
 
 use self::sessions::Sessions;
 use crate::chain;
-use crate::telemetry::expiry;
+use crate::telemetry::{BrokenPem, expiry};
 
 /// In order of preference. kube-aggregator speaks HTTP/2 unless told otherwise.
 const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
@@ -43,13 +43,13 @@ pub struct ServingCertificate {
 pub enum PairError {
     /// The certificate's PEM text is broken.
     #[error("the certificate cannot be read")]
-    Certificate(#[source] pem::Error),
+    Certificate(#[source] BrokenPem),
     /// There is no certificate in the PEM text.
     #[error("there is no certificate in it")]
     NoCertificate,
     /// The key's PEM text is broken or holds no key.
     #[error("the key cannot be read")]
-    Key(#[source] pem::Error),
+    Key(#[source] BrokenPem),
     /// The key is of no supported kind or not the certificate's.
     #[error("the key does not fit the certificate")]
     Mismatch(#[source] rustls::Error),
@@ -93,12 +93,12 @@ impl ResolvesServerCert for ServingCertificate {
 
 /// Reads a certificate chain, leaf first, and its key from PEM text, and checks that they match.
 pub fn certified_key(chain_pem: &[u8], key_pem: &[u8]) -> Result<CertifiedKey, PairError> {
-    let chain: Vec<_> =
-        CertificateDer::pem_slice_iter(chain_pem).collect::<Result<_, _>>().map_err(PairError::Certificate)?;
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain_pem).collect();
+    let chain = chain.map_err(|error| PairError::Certificate(error.into()))?;
     if chain.is_empty() {
         return Err(PairError::NoCertificate);
     }
-    let key = PrivateKeyDer::from_pem_slice(key_pem).map_err(PairError::Key)?;
+    let key = PrivateKeyDer::from_pem_slice(key_pem).map_err(|error| PairError::Key(error.into()))?;
     CertifiedKey::from_der(chain, key, &provider()).map_err(PairError::Mismatch)
 }
 

@@ -14,6 +14,7 @@
 //! traceparent of callers ──context──▶ traced or not, parent or link of the request's span
 //! ```
 
+mod broken_pem;
 mod causes;
 mod classic;
 mod context;
@@ -30,6 +31,7 @@ pub mod registry;
 pub mod runtime;
 pub mod traces;
 
+pub use broken_pem::BrokenPem;
 pub use causes::causes;
 pub use error::Error;
 pub use logs::start;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::RootCertStore;
-use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
@@ -12,7 +12,7 @@ use rustls::server::danger::ClientCertVerifier;
 use crate::apiserver::tls;
 use crate::chain;
 use crate::clock::UnixMillis;
-use crate::telemetry::expiry;
+use crate::telemetry::{BrokenPem, expiry};
 
 /// All the authorities of one PEM bundle; during a rotation there are several.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub(super) struct Authorities {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BundleError {
     #[error("the PEM text is broken")]
-    Pem(#[source] pem::Error),
+    Pem(#[source] BrokenPem),
     #[error("there is no usable certificate in it")]
     Empty,
     #[error("no verifier can be made of it")]
@@ -35,8 +35,8 @@ pub(super) enum BundleError {
 impl Authorities {
     /// Reads a PEM bundle. One unusable certificate among good ones costs only itself.
     pub(super) fn from_pem(bundle: &str) -> Result<Self, BundleError> {
-        let certificates: Vec<CertificateDer<'static>> =
-            CertificateDer::pem_slice_iter(bundle.as_bytes()).collect::<Result<_, _>>().map_err(BundleError::Pem)?;
+        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(bundle.as_bytes()).collect();
+        let certificates = certificates.map_err(|error| BundleError::Pem(error.into()))?;
         let ending = certificates.iter().filter_map(|certificate| expiry::ending(certificate)).max();
         let mut roots = RootCertStore::empty();
         let (added, ignored) = roots.add_parsable_certificates(certificates);

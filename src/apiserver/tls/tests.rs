@@ -4,6 +4,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::super::fixtures::{Authority, Pair};
 use super::*;
+use crate::telemetry::causes;
 
 /// Shakes hands; the certificates the server saw, or its error.
 async fn handshake(
@@ -112,4 +113,23 @@ fn a_bad_pair_is_told_apart_from_a_good_one() {
         read("-----BEGIN CERTIFICATE-----\n*\n-----END CERTIFICATE-----", &one.key),
         Err(PairError::Certificate(_))
     ));
+}
+
+#[test]
+fn nothing_of_a_mangled_key_is_told() {
+    let pair = Authority::named("serving").server("svc.test");
+    let (begin, rest) = pair.key.split_once('\n').unwrap();
+    let key = rest.lines().next().unwrap();
+    let cut = format!("{begin}\n{key}\n");
+    for mangled in [pair.key.replace('\n', "\\n"), pair.key.replace('\n', " "), pair.key.replace('\n', ""), cut] {
+        let errors = [(&pair.certificate, &mangled), (&mangled, &pair.key)]
+            .map(|(chain, key)| certified_key(chain.as_bytes(), key.as_bytes()).unwrap_err());
+        for told in errors.map(|error| format!("{}; {error:?}", causes(&error))) {
+            for piece in key.as_bytes().chunks(6) {
+                let bytes = format!("{piece:?}");
+                assert!(!told.contains(bytes.trim_matches(['[', ']'])), "{told}");
+                assert!(!told.contains(std::str::from_utf8(piece).unwrap()), "{told}");
+            }
+        }
+    }
 }
