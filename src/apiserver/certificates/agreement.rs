@@ -110,7 +110,8 @@ impl Agreement {
             Some(last) => last.clone(),
             None => self.after(step, kept, judged)?,
         };
-        let written = self.secret.write(kept, &material).await?;
+        let brings_authority = restored.is_none() && material.issuer_key != kept.material.issuer_key;
+        let written = self.secret.write(kept, &material, brings_authority).await?;
         if matches!(written, Written::Done) {
             let step = if restored.is_some() { "what we serve was put back" } else { step.told() };
             tracing::info!(secret = self.secret.path(), exists = kept.exists(), reason, "{step}");

@@ -172,3 +172,22 @@ async fn a_secret_that_is_lost_or_spoilt_gets_back_what_is_served() {
     }
     running.abort();
 }
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_an_authority_beside_a_damaged_pair_gets_it_after_the_repair() {
+    let good = made(&names(&service()), NOW);
+    for damage in [&["tls.key"][..], &["tls.key", "ca.key"]] {
+        let mut secret = kept(&good);
+        for part in damage {
+            without(part)(&mut secret);
+        }
+        annotated("kube-vitals/new-authority")(&mut secret);
+        let (serving, _, world, _) = run(World { secret: Some(secret), ..World::default() }).await;
+        let found = world.lock().secret.clone().unwrap();
+        let new = material(&found);
+        assert_eq!(new.authorities.matches("BEGIN").count(), 2, "{damage:?}");
+        assert_ne!(new.issuer_key, good.issuer_key, "{damage:?}");
+        assert_eq!(found["metadata"]["annotations"], json!({}), "{damage:?}");
+        assert_eq!(serving.chain(), chain(&new, NOW), "{damage:?}");
+    }
+}
+
