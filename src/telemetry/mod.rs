@@ -30,6 +30,8 @@ pub(crate) mod readings;
 pub mod registry;
 pub mod runtime;
 pub mod traces;
+#[cfg(test)]
+pub(crate) mod warnings;
 
 pub use broken_pem::BrokenPem;
 pub use causes::causes;

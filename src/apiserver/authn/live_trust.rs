@@ -12,8 +12,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use futures::TryStreamExt;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::runtime::WatchStreamExt;
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, ResourceExt};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -21,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::replicas::ReplicaTrust;
 use super::trust::Trust;
+use crate::apiserver::rewatch;
 use crate::readiness::Latch;
 use crate::telemetry::causes;
 
@@ -56,7 +56,7 @@ impl LiveTrust {
         // Rights are given for this one name; a list without the selector would be refused.
         let one = watcher::Config::default().fields(&format!("metadata.name={NAME}"));
         let api = Api::<ConfigMap>::namespaced(client, NAMESPACE);
-        let events = watcher(api.clone(), one).default_backoff();
+        let events = rewatch::events(api.clone(), one);
         self.0.is_followed.store(true, Ordering::Release);
         let mut follower = Follower::new(self, latch);
         let mut events = std::pin::pin!(events);
@@ -175,7 +175,8 @@ impl Follower {
     }
 
     fn heed(&mut self, event: Event<ConfigMap>) {
-        self.failing = false;
+        // With it each attempt begins, whatever comes of it.
+        self.failing &= matches!(event, Event::Init);
         match event {
             Event::Init => self.found = false,
             Event::InitApply(map) | Event::Apply(map) => {
@@ -216,6 +217,7 @@ mod tests {
     use super::*;
     use crate::apiserver::fixtures::{ApiServer, Authority};
     use crate::readiness::Readiness;
+    use crate::telemetry::warnings::Warnings;
 
     const PATH: &str = "/api/v1/namespaces/kube-system/configmaps";
 
@@ -258,6 +260,19 @@ mod tests {
         let (_, readiness, api) = follow(403, vec![]).await;
         assert!(!readiness.is_ready() && api.requests().len() >= 2);
         assert!(readiness.checks()[0].failure.as_deref().unwrap().contains(NAME));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_that_is_refused_is_asked_for_ever_more_rarely_and_told_once() {
+        let (warnings, _guard) = Warnings::listen();
+        let api = ApiServer::answering(403, json!({"kind": "Status", "status": "Failure", "code": 403}));
+        let latch = Readiness::default().latch("authentication-config", "not read yet");
+        let following = tokio::spawn(LiveTrust::default().follow(api.client(), latch, CancellationToken::new()));
+        tokio::time::sleep(Duration::from_mins(10)).await;
+        following.abort();
+        let lists = api.requests().len();
+        assert!((10..40).contains(&lists), "{lists}");
+        assert_eq!(warnings.saying("cannot be watched"), 1);
     }
 
     /// A ConfigMap whose front proxies are vouched for by `authority`.

@@ -6,8 +6,7 @@ use std::time::Duration;
 use futures::TryStreamExt;
 use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::APIService;
 use kube::Client;
-use kube::runtime::WatchStreamExt;
-use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
+use kube::runtime::watcher::{self, DefaultBackoff, Event};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +14,7 @@ use super::CertificateError;
 use super::agreement::Agreement;
 use super::api_services::Bundles;
 use super::replicas::Introductions;
+use crate::apiserver::rewatch;
 use crate::apiserver::tls::ServingCertificate;
 use crate::clock::Clock;
 use crate::config::Service;
@@ -131,8 +131,7 @@ impl OwnCertificates {
     /// Keeps every APIService at `bundle`, also those that are applied later or overwritten. One that
     /// cannot be set holds up no other.
     async fn keep(&mut self, bundle: &str, known: &Condition) -> Again {
-        let watch = watcher(self.bundles.api(), watcher::Config::default()).default_backoff();
-        let mut events = std::pin::pin!(watch);
+        let mut events = std::pin::pin!(rewatch::events(self.bundles.api(), watcher::Config::default()));
         let mut look_at = Instant::now() + self.look_interval();
         let mut retry_at = None;
         let mut is_unwatched = false;
@@ -140,7 +139,8 @@ impl OwnCertificates {
             let looked = tokio::select! {
                 event = events.try_next() => match event {
                     Ok(event) => {
-                        is_unwatched = false;
+                        // With it each attempt begins, whatever comes of it.
+                        is_unwatched &= matches!(event, Some(Event::Init));
                         let Some(lacking) = self.lacking(event, bundle) else { continue };
                         // Another replica may have set it, and know better.
                         let looked = self.look_again(known).await;

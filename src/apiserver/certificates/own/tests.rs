@@ -6,6 +6,7 @@ use http::Method;
 use parking_lot::Mutex;
 use rustls::pki_types::CertificateDer;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 use super::*;
 use crate::apiserver::certificates::material::{Material, names};
@@ -13,6 +14,7 @@ use crate::apiserver::certificates::rotation::Step;
 use crate::apiserver::fixtures::{ApiRequest, ApiServer, NOW};
 use crate::clock::UnixMillis;
 use crate::readiness::Readiness;
+use crate::telemetry::warnings::Warnings;
 
 mod damage;
 mod exchange;
@@ -37,6 +39,10 @@ struct World {
     forbid_writes: bool,
     /// Patches of this one are always refused.
     forbidden: &'static str,
+    /// What somebody makes of an APIService just before our own patch of it.
+    meanwhile: Option<Value>,
+    /// APIServices may not be listed.
+    unlisted: bool,
 }
 
 impl World {
@@ -66,11 +72,19 @@ impl World {
             (&Method::PATCH, path) => {
                 let name = path.strip_prefix(API_SERVICES).unwrap().trim_start_matches('/');
                 let found = self.api_services.get_mut(name).unwrap();
+                if let Some(meanwhile) = self.meanwhile.take() {
+                    *found = meanwhile;
+                }
+                let seen = &request.body["metadata"]["resourceVersion"];
+                if seen.is_string() && *seen != found["metadata"]["resourceVersion"] {
+                    return Some((409, failure(409)));
+                }
                 for (key, value) in request.body["spec"].as_object().unwrap() {
                     found["spec"][key] = value.clone();
                 }
                 Some((200, found.clone()))
             }
+            (&Method::GET, API_SERVICES) if self.unlisted => Some((403, failure(403))),
             (&Method::GET, API_SERVICES) if !request.query.contains("watch=true") => {
                 let items: Vec<_> = self.api_services.values().collect();
                 Some((200, json!({"metadata": {"resourceVersion": "1"}, "items": items})))
@@ -147,6 +161,15 @@ fn chain(material: &Material, now: UnixMillis) -> Vec<CertificateDer<'static>> {
 
 fn service() -> Service {
     Service { namespace: "custom-api".to_owned(), name: "custom-api".to_owned() }
+}
+
+/// Runs without a stop.
+fn start(api: &ApiServer, overlap: Duration) -> (Readiness, JoinHandle<()>) {
+    let readiness = Readiness::default();
+    let own = OwnCertificates::new(api.client(), service(), Clock::manual(NOW).0, overlap, Arc::default());
+    let latch = readiness.latch("own-certificates", "no certificate yet");
+    let running = tokio::spawn(own.run(latch, CancellationToken::new()));
+    (readiness, running)
 }
 
 /// Runs until readiness and quiet; what was served, and the world afterwards.
@@ -300,3 +323,17 @@ async fn one_api_service_that_may_not_be_patched_holds_up_no_other() {
     assert!(world.api_services["v1.custom.example.com"]["spec"]["caBundle"].is_string());
     assert!(world.api_services["v1.aaa"]["spec"]["caBundle"].is_null());
 }
+#[tokio::test(start_paused = true)]
+async fn a_list_that_is_refused_is_asked_for_ever_more_rarely_and_told_once() {
+    let (warnings, _guard) = Warnings::listen();
+    let good = made(&names(&service()), NOW);
+    let world = Mutex::new(World { secret: Some(kept(&good)), unlisted: true, ..World::default() });
+    let api = ApiServer::with(move |request| world.lock().answer(request));
+    let (_, running) = start(&api, OVERLAP);
+    tokio::time::sleep(Duration::from_mins(10)).await;
+    running.abort();
+    let lists = api.requests().iter().filter(|request| request.path == API_SERVICES).count();
+    assert!((10..40).contains(&lists), "{lists}");
+    assert_eq!(warnings.saying("APIServices cannot be watched"), 1);
+}
+

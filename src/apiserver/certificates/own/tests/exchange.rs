@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustls::pki_types::pem::PemObject;
-use tokio::task::JoinHandle;
 
 use super::*;
 use crate::apiserver::certificates::material;
