@@ -1,8 +1,10 @@
 //! Secrets that somebody had a hand in.
 
 use Fate::{Founded, Refused, Renewed, Served};
+use rcgen::date_time_ymd;
 
 use super::*;
+use crate::apiserver::fixtures::Authority;
 
 const YEAR: Duration = Duration::from_hours(24 * 366);
 
@@ -191,3 +193,20 @@ async fn who_asks_for_an_authority_beside_a_damaged_pair_gets_it_after_the_repai
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_pair_of_an_issuer_that_ends_as_soon_is_served_while_another_takes_over() {
+    let root = Authority::named("root");
+    let issuer = root.intermediate_with("below", |params| params.not_after = date_time_ymd(2026, 7, 5));
+    let by_hand = Material {
+        authorities: format!("{}{}", issuer.pem(), root.pem()),
+        issuer_key: issuer.key_pem(),
+        ..Material::default()
+    };
+    let ending = by_hand.after(Step::Issue, &names(&service()), NOW).unwrap();
+    let (serving, readiness, world, api) = run(World { secret: Some(kept(&ending)), ..World::default() }).await;
+    assert!(readiness.is_ready(), "{:?}", readiness.checks()[0].failure);
+    assert_eq!(serving.chain(), chain(&ending, NOW));
+    assert_eq!(api.requests().iter().filter(|request| request.method == Method::PUT).count(), 1);
+    let announced = material(world.lock().secret.as_ref().unwrap());
+    assert_eq!(announced.authorities.matches("BEGIN").count(), 3);
+}
