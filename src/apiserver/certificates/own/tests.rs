@@ -324,6 +324,28 @@ async fn one_api_service_that_may_not_be_patched_holds_up_no_other() {
     assert!(world.api_services["v1.aaa"]["spec"]["caBundle"].is_null());
 }
 #[tokio::test(start_paused = true)]
+async fn an_api_service_that_leads_elsewhere_by_now_is_not_patched() {
+    let (name, ours) = api_service("v1.custom.example.com", "custom-api", &json!({}));
+    let (_, mut theirs) = api_service("v1.custom.example.com", "other", &json!({"caBundle": "b3RoZXI="}));
+    theirs["metadata"]["resourceVersion"] = json!("3");
+    let (warnings, _guard) = Warnings::listen();
+    let world = World { api_services: [(name, ours)].into(), meanwhile: Some(theirs.clone()), ..World::default() };
+    let (_, _, world, _) = run(world).await;
+    assert_eq!(world.lock().api_services["v1.custom.example.com"], theirs);
+    assert_eq!(warnings.saying("caBundle"), 0, "who is slower is at no fault");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_service_that_changes_under_our_hands_is_set_all_the_same() {
+    let (name, seen) = api_service("v1.custom.example.com", "custom-api", &json!({}));
+    let mut changed = seen.clone();
+    changed["metadata"]["resourceVersion"] = json!("3");
+    let world = World { api_services: [(name, seen)].into(), meanwhile: Some(changed), ..World::default() };
+    let (_, _, world, _) = run(world).await;
+    assert!(world.lock().api_services["v1.custom.example.com"]["spec"]["caBundle"].is_string());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_list_that_is_refused_is_asked_for_ever_more_rarely_and_told_once() {
     let (warnings, _guard) = Warnings::listen();
     let good = made(&names(&service()), NOW);
