@@ -33,7 +33,14 @@ pub(super) struct Pair {
 
 impl Authority {
     pub(super) fn named(name: &str) -> Self {
-        Self(CertifiedIssuer::self_signed(authority_params(name), KeyPair::generate().unwrap()).unwrap())
+        Self::named_with(name, |_| ())
+    }
+
+    /// One with changes.
+    pub(super) fn named_with(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
+        let mut params = authority_params(name);
+        change(&mut params);
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
     /// An authority below this one.

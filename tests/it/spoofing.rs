@@ -269,7 +269,7 @@ impl Authorities {
     fn config_map(&self, proxies: &[&str]) -> Value {
         json!({
             "client-ca-file": self.clients.pem(),
-            "requestheader-client-ca-file": proxies.concat(),
+            "requestheader-client-ca-file": format!("{}{}", proxies.concat(), self.ended.pem()),
             "requestheader-allowed-names": json!([PROXY, "another-proxy"]).to_string(),
             "requestheader-username-headers": r#"["X-Remote-User"]"#,
             "requestheader-uid-headers": r#"["X-Remote-Uid"]"#,
