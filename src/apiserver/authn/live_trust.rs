@@ -113,8 +113,12 @@ impl LiveTrust {
     pub(super) fn adopt(&self, map: &ConfigMap) {
         let empty = std::collections::BTreeMap::new();
         match Trust::read(map.data.as_ref().unwrap_or(&empty)) {
-            Ok(mut trust) => {
-                trust.revision = self.0.current.load().revision + 1;
+            Ok(read) => {
+                let last = self.0.current.load();
+                if read.lacks(&last) {
+                    tracing::warn!("{NAMESPACE}/{NAME} lacks an authority that it had, which stays in force");
+                }
+                let trust = read.after(&last);
                 tracing::info!(
                     clients = trust.clients.is_some(),
                     front_proxy = trust.front_proxy.is_some(),
@@ -215,7 +219,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::apiserver::fixtures::{ApiServer, Authority};
+    use crate::apiserver::fixtures::{ApiServer, Authority, NOW};
     use crate::readiness::Readiness;
     use crate::telemetry::warnings::Warnings;
 
@@ -273,6 +277,28 @@ mod tests {
         let lists = api.requests().len();
         assert!((10..40).contains(&lists), "{lists}");
         assert_eq!(warnings.saying("cannot be watched"), 1);
+    }
+
+    #[test]
+    fn what_the_config_map_does_not_hold_any_more_stays_in_force() {
+        let trust = LiveTrust::default();
+        let (clients, proxies, next) = (Authority::named("a"), Authority::named("b"), Authority::named("c"));
+        let adopt = |data: Value| trust.adopt(&serde_json::from_value(json!({"data": data})).unwrap());
+        adopt(json!({"client-ca-file": clients.pem(), "requestheader-client-ca-file": proxies.pem()}));
+        let vouches = |for_clients: &Authority, for_proxies: &Authority| {
+            let trust = trust.current();
+            let clients = trust.clients.as_ref().unwrap();
+            let proxies = &trust.front_proxy.as_ref().unwrap().authorities;
+            clients.verify(&for_clients.client("ann", &[]).chain(), NOW).is_ok()
+                && proxies.verify(&for_proxies.client("proxy", &[]).chain(), NOW).is_ok()
+        };
+        assert!(vouches(&clients, &proxies));
+        for emptied in [json!({}), json!({"client-ca-file": "", "requestheader-client-ca-file": " "})] {
+            adopt(emptied);
+            assert!(vouches(&clients, &proxies));
+        }
+        adopt(json!({"requestheader-client-ca-file": next.pem()}));
+        assert!(vouches(&clients, &next) && !vouches(&clients, &proxies), "what it does hold counts");
     }
 
     /// A ConfigMap whose front proxies are vouched for by `authority`.
