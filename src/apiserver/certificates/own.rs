@@ -29,6 +29,8 @@ const LOOKS_IN_OVERLAP: u32 = 10;
 const LOOK_RETRY: Duration = Duration::from_secs(5);
 /// A few requests to an API server that answers at all.
 const LOOK_LIMIT: Duration = Duration::from_secs(30);
+/// A look that hangs when half an overlap is over leaves the rest for others to notice.
+const LOOK_LIMITS_IN_OVERLAP: u32 = 4;
 /// After a refused patch; the watch begins anew then, so nothing is forgotten.
 const PATCH_RETRY: Duration = Duration::from_secs(10);
 
@@ -112,8 +114,9 @@ impl OwnCertificates {
 
     /// Serves what the replicas agree on; whom to believe.
     async fn look(&mut self) -> Result<String, CertificateError> {
-        let settled = tokio::time::timeout(LOOK_LIMIT, self.agreement.settle(&self.bundles)).await;
-        let slow = |_| CertificateError::Slow { secret: self.agreement.secret(), limit: LOOK_LIMIT };
+        let limit = LOOK_LIMIT.min(self.overlap / LOOK_LIMITS_IN_OVERLAP);
+        let settled = tokio::time::timeout(limit, self.agreement.settle(&self.bundles)).await;
+        let slow = |_| CertificateError::Slow { secret: self.agreement.secret(), limit };
         let agreed = settled.map_err(slow)??;
         self.looked_at = Instant::now();
         self.serving.set_authority_ending(agreed.authority_ending);
@@ -161,7 +164,8 @@ impl OwnCertificates {
                 () = until(retry_at) => return Again::PatchRefused,
                 () = tokio::time::sleep_until(look_at) => self.look_again(known).await,
             };
-            look_at = Instant::now() + if looked.is_some() { self.look_interval() } else { LOOK_RETRY };
+            let interval = self.look_interval();
+            look_at = Instant::now() + if looked.is_some() { interval } else { interval.min(LOOK_RETRY) };
             if let Some(changed) = looked.filter(|looked| looked != bundle) {
                 return Again::BundleChanged(changed);
             }

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -357,5 +358,23 @@ async fn a_list_that_is_refused_is_asked_for_ever_more_rarely_and_told_once() {
     let lists = api.requests().iter().filter(|request| request.path == API_SERVICES).count();
     assert!((10..40).contains(&lists), "{lists}");
     assert_eq!(warnings.saying("APIServices cannot be watched"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replica_that_is_cut_off_is_not_ready_before_an_overlap_is_over_however_short() {
+    for overlap in [10, 20, 60].map(Duration::from_secs) {
+        let (world, is_cut_off) = (Mutex::new(World::default()), Arc::<AtomicBool>::default());
+        let cut_off = Arc::clone(&is_cut_off);
+        let api = ApiServer::with(
+            move |request| if cut_off.load(Ordering::Relaxed) { None } else { world.lock().answer(request) },
+        );
+        let (readiness, running) = start(&api, overlap);
+        tokio::time::sleep(overlap).await;
+        assert!(readiness.is_ready(), "{overlap:?}");
+        is_cut_off.store(true, Ordering::Relaxed);
+        tokio::time::sleep(overlap * 19 / 20).await;
+        assert!(!readiness.is_ready(), "{overlap:?}");
+        running.abort();
+    }
 }
 

@@ -2,7 +2,6 @@
 //! requests serves what the aggregator does not believe.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustls::pki_types::pem::PemObject;
 
