@@ -57,6 +57,13 @@ impl Agreement {
         self.secret.path()
     }
 
+    /// A pair of nobody's authority, made here and kept nowhere.
+    pub(super) fn stand_in(&self) -> Result<CertifiedKey, CertificateError> {
+        let now = self.clock.now();
+        let made = Material::default().after(Step::Found, &self.names, now).map_err(CertificateError::Making)?;
+        made.judge(&self.names, now).pair.map_err(|unfit| CertificateError::MadeUnfit(Box::new(unfit)))
+    }
+
     /// What was agreed on is too old to be put back anywhere.
     pub(super) fn forget(&mut self) {
         self.last = None;

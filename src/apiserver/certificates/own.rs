@@ -85,16 +85,27 @@ impl OwnCertificates {
     /// again while we cannot know whether what we serve is still believed.
     pub async fn run(mut self, latch: Latch, stop: CancellationToken) {
         stop.run_until_cancelled(async {
+            self.stand_in();
             let mut bundle = self.first(&latch).await;
             let known = latch.release();
             loop {
-                match self.keep(&bundle, &known).await {
+                // On the heap: a watch and a patch make a large future.
+                match Box::pin(self.keep(&bundle, &known)).await {
                     Again::BundleChanged(changed) => bundle = changed,
                     Again::PatchRefused => {}
                 }
             }
         })
         .await;
+    }
+
+    /// Until there is a certificate, shows one that nobody believes: probes, which verify nothing, find
+    /// that we live, and people why we are not ready.
+    fn stand_in(&self) {
+        match self.agreement.stand_in() {
+            Ok(pair) => self.serving.install(pair),
+            Err(error) => tracing::warn!(error = causes(&error), "nobody can ask us before there is a certificate"),
+        }
     }
 
     async fn first(&mut self, latch: &Latch) -> String {

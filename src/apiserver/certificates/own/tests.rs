@@ -160,6 +160,11 @@ fn chain(material: &Material, now: UnixMillis) -> Vec<CertificateDer<'static>> {
     material.judge(&names(&service()), now).pair.unwrap().cert
 }
 
+/// Whether no client believes what is served.
+fn is_a_stand_in(serving: &ServingCertificate) -> bool {
+    serving.authority_ending().is_none() && !serving.chain().is_empty()
+}
+
 fn service() -> Service {
     Service { namespace: "custom-api".to_owned(), name: "custom-api".to_owned() }
 }
@@ -270,7 +275,7 @@ async fn an_unfit_certificate_is_replaced_under_its_own_version() {
 #[tokio::test(start_paused = true)]
 async fn an_api_server_that_is_away_is_waited_for_and_named() {
     let (serving, readiness, world, api) = run(World { away: true, ..World::default() }).await;
-    assert!(serving.chain().is_empty() && !readiness.is_ready());
+    assert!(is_a_stand_in(&serving) && !readiness.is_ready());
     let failure = readiness.checks()[0].failure.clone().unwrap();
     assert!(failure.contains("custom-api/custom-api-serving-cert"), "{failure}");
     assert!(api.requests().len() >= 2 && world.lock().secret.is_none());
@@ -324,6 +329,7 @@ async fn one_api_service_that_may_not_be_patched_holds_up_no_other() {
     assert!(world.api_services["v1.custom.example.com"]["spec"]["caBundle"].is_string());
     assert!(world.api_services["v1.aaa"]["spec"]["caBundle"].is_null());
 }
+
 #[tokio::test(start_paused = true)]
 async fn an_api_service_that_leads_elsewhere_by_now_is_not_patched() {
     let (name, ours) = api_service("v1.custom.example.com", "custom-api", &json!({}));
@@ -378,3 +384,12 @@ async fn a_replica_that_is_cut_off_is_not_ready_before_an_overlap_is_over_howeve
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_cannot_have_a_certificate_yet_can_be_asked_why() {
+    let (serving, readiness, ..) = run(World { away: true, ..World::default() }).await;
+    let stand_in = serving.chain();
+    assert!(!stand_in.is_empty() && !readiness.is_ready());
+    let (other, ..) = run(World { away: true, ..World::default() }).await;
+    assert_ne!(stand_in, other.chain(), "it is nobody's but this process's");
+    assert_eq!(serving.authority_ending(), None);
+}
