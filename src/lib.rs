@@ -23,12 +23,13 @@
 //! | [`sim`] | a pretend cluster for the demo, tests and benches |
 //!
 //! Arrows between rooms point one way and are tested (`tests/it/arrows.rs`); only [`app`] joins
-//! rooms. The ground floor is for all: [`clock`], `go_duration`, [`revision`], [`readiness`],
+//! rooms. The ground floor is for all: `chain`, [`clock`], `go_duration`, [`revision`], [`readiness`],
 //! [`shutdown`], [`config`], [`telemetry`]. What parsers have to stand is beside them, in `fuzz.rs`;
 //! `fuzzing` has the table of it, and is no part of the product.
 
 pub mod apiserver;
 pub mod app;
+mod chain;
 pub mod clock;
 pub mod cluster;
 pub mod config;

@@ -33,12 +33,26 @@ pub(super) struct Pair {
 
 impl Authority {
     pub(super) fn named(name: &str) -> Self {
-        Self(CertifiedIssuer::self_signed(authority_params(name), KeyPair::generate().unwrap()).unwrap())
+        Self::named_with(name, |_| ())
+    }
+
+    /// One with changes.
+    pub(super) fn named_with(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
+        let mut params = authority_params(name);
+        change(&mut params);
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
     /// An authority below this one.
     pub(super) fn intermediate(&self, name: &str) -> Self {
-        Self(CertifiedIssuer::signed_by(authority_params(name), KeyPair::generate().unwrap(), &self.0).unwrap())
+        self.intermediate_with(name, |_| ())
+    }
+
+    /// An authority below this one with changes.
+    pub(super) fn intermediate_with(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
+        let mut params = authority_params(name);
+        change(&mut params);
+        Self(CertifiedIssuer::signed_by(params, KeyPair::generate().unwrap(), &self.0).unwrap())
     }
 
     pub(super) fn pem(&self) -> String {
@@ -47,6 +61,10 @@ impl Authority {
 
     pub(super) fn der(&self) -> CertificateDer<'static> {
         self.0.der().clone()
+    }
+
+    pub(super) fn key_pem(&self) -> String {
+        self.0.key().serialize_pem()
     }
 
     /// A client certificate.

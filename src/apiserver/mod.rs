@@ -40,6 +40,7 @@ mod negotiate;
 mod openapi;
 mod protobuf;
 mod resources;
+mod rewatch;
 mod router;
 mod status;
 mod targets;

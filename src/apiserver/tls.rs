@@ -2,8 +2,8 @@
 //!
 //! A client's certificate is asked for but never judged here: two authorities with different
 //! meanings count, both change while connections live, and a client that has a certificate of
-//! neither may still hold a good token. The handshake only proves that the client owns the key;
-//! [`super::authn`] judges the chain on every request.
+//! neither may still hold a good token. The handshake only proves that the client owns the key, and
+//! that the chain is short enough to be judged; [`super::authn`] judges it on every request.
 
 mod sessions;
 
@@ -16,7 +16,7 @@ use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature,
 };
-use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -24,7 +24,8 @@ use rustls::sign::CertifiedKey;
 use rustls::{DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme};
 
 use self::sessions::Sessions;
-use crate::telemetry::expiry;
+use crate::chain;
+use crate::telemetry::{BrokenPem, expiry};
 
 /// In order of preference. kube-aggregator speaks HTTP/2 unless told otherwise.
 const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
@@ -42,13 +43,13 @@ pub struct ServingCertificate {
 pub enum PairError {
     /// The certificate's PEM text is broken.
     #[error("the certificate cannot be read")]
-    Certificate(#[source] pem::Error),
+    Certificate(#[source] BrokenPem),
     /// There is no certificate in the PEM text.
     #[error("there is no certificate in it")]
     NoCertificate,
     /// The key's PEM text is broken or holds no key.
     #[error("the key cannot be read")]
-    Key(#[source] pem::Error),
+    Key(#[source] BrokenPem),
     /// The key is of no supported kind or not the certificate's.
     #[error("the key does not fit the certificate")]
     Mismatch(#[source] rustls::Error),
@@ -92,12 +93,12 @@ impl ResolvesServerCert for ServingCertificate {
 
 /// Reads a certificate chain, leaf first, and its key from PEM text, and checks that they match.
 pub fn certified_key(chain_pem: &[u8], key_pem: &[u8]) -> Result<CertifiedKey, PairError> {
-    let chain: Vec<_> =
-        CertificateDer::pem_slice_iter(chain_pem).collect::<Result<_, _>>().map_err(PairError::Certificate)?;
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain_pem).collect();
+    let chain = chain.map_err(|error| PairError::Certificate(error.into()))?;
     if chain.is_empty() {
         return Err(PairError::NoCertificate);
     }
-    let key = PrivateKeyDer::from_pem_slice(key_pem).map_err(PairError::Key)?;
+    let key = PrivateKeyDer::from_pem_slice(key_pem).map_err(|error| PairError::Key(error.into()))?;
     CertifiedKey::from_der(chain, key, &provider()).map_err(PairError::Mismatch)
 }
 
@@ -123,7 +124,7 @@ pub(super) fn provider() -> CryptoProvider {
     aws_lc_rs::default_provider()
 }
 
-/// Asks for a certificate, takes any or none, and insists that its key is the client's.
+/// Asks for a certificate, takes any of a short chain or none, and insists that its key is the client's.
 #[derive(Debug)]
 struct AnyClient {
     algorithms: WebPkiSupportedAlgorithms,
@@ -142,10 +143,10 @@ impl ClientCertVerifier for AnyClient {
     fn verify_client_cert(
         &self,
         _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
+        intermediates: &[CertificateDer<'_>],
         _: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        Ok(ClientCertVerified::assertion())
+        chain::bounded(intermediates).map(|()| ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

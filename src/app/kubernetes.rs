@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 use http::{Request, Uri};
-use kube::client::{Body, ClientBuilder};
+use kube::client::{Body, ClientBuilder, RustlsTlsError};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tower::util::MapRequestLayer;
 use tracing::{Span, field};
 
-use crate::telemetry::traces;
+use crate::telemetry::{BrokenPem, traces};
 
 /// A dial that takes longer fails; what is asked then has limits of its own.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -38,8 +38,18 @@ pub(super) async fn config(flag: &str, kubeconfig: Option<&Path>) -> anyhow::Res
 pub(super) fn client(config: Config) -> anyhow::Result<Client> {
     let server = config.cluster_url.clone();
     let traced = MapRequestLayer::new(move |request| traced(&server, request));
-    let builder = ClientBuilder::try_from(config).context("cannot make a client for the API server")?;
+    let builder = ClientBuilder::try_from(config).map_err(told).context("cannot make a client for the API server")?;
     Ok(builder.with_layer(&traced).build())
+}
+
+/// A key that cannot be read is not told.
+fn told(error: kube::Error) -> anyhow::Error {
+    match error {
+        kube::Error::RustlsTls(RustlsTlsError::InvalidIdentityPem(error)) => {
+            anyhow::Error::new(BrokenPem::from(error)).context("its client certificate or key cannot be read")
+        }
+        error => error.into(),
+    }
 }
 
 /// Tells the server which span is asking, if there is one, and the span whom it asks.

@@ -10,6 +10,8 @@ use std::path::Path;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use crate::telemetry::BrokenPem;
+
 /// The authorities of a whole system take a quarter of this; a larger one is the wrong file.
 const MAX_BYTES: u64 = 1 << 20;
 
@@ -58,7 +60,7 @@ fn read(file: File) -> Result<Vec<u8>, String> {
 
 fn certificates(pem: &[u8]) -> Result<(), String> {
     match CertificateDer::pem_slice_iter(pem).next() {
-        Some(first) => first.map(drop).map_err(|error| format!("is damaged: {error}")),
+        Some(first) => first.map(drop).map_err(damaged),
         None => Err("holds no certificate in PEM".to_owned()),
     }
 }
@@ -67,8 +69,12 @@ fn private_key(pem: &[u8]) -> Result<(), String> {
     match PrivateKeyDer::from_pem_slice(pem) {
         Ok(_) => Ok(()),
         Err(pem::Error::NoItemsFound) => Err("holds no private key in PEM".to_owned()),
-        Err(error) => Err(format!("is damaged: {error}")),
+        Err(error) => Err(damaged(error)),
     }
+}
+
+fn damaged(error: pem::Error) -> String {
+    format!("is damaged: {}", BrokenPem::from(error))
 }
 
 fn unreadable(error: &io::Error) -> String {

@@ -5,7 +5,10 @@ use crate::replicas::frames::MAX_FRAME_BYTES;
 /// Why samples could not be taken from one replica. Another one may do better.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
-    /// Its address is none, or our certificates do not make a client.
+    /// Our own certificates are broken. What is in them is not told.
+    #[error("our own certificates make no client")]
+    Credentials,
+    /// Its address is none.
     #[error("no client for it can be made")]
     Client(#[source] reqwest::Error),
     /// It cannot be reached, or the connection broke.
@@ -41,7 +44,7 @@ impl Error {
     /// The word for machines.
     pub(super) const fn word(&self) -> &'static str {
         match self {
-            Self::Client(_) | Self::Unreachable(_) | Self::Truncated => "unreachable",
+            Self::Credentials | Self::Client(_) | Self::Unreachable(_) | Self::Truncated => "unreachable",
             Self::Slow => "silent",
             Self::Status(_) | Self::OtherVersion => "refused",
             Self::TooLarge(_) | Self::FrameTooLarge | Self::Decode(_) => "unreadable",

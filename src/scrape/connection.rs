@@ -126,6 +126,8 @@ fn server_name(address: &str, wanted: Option<&str>) -> Option<ServerName<'static
 /// to the next address.
 fn handshake_failure(error: &io::Error) -> Failure {
     match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        // What we refuse by ourselves would be told in the words of our code.
+        Some(rustls::Error::InvalidCertificate(CertificateError::Other(ours))) => Failure::Tls(ours.to_string()),
         Some(rustls::Error::InvalidCertificate(reason)) => Failure::Tls(format!("{reason}{}", remedy(reason))),
         _ => Failure::Connect(error.to_string()),
     }

@@ -29,6 +29,9 @@ pub enum Error {
     /// The token has characters that no header may have.
     #[error("the bearer token cannot be sent in a header")]
     Token,
+    /// Where a token should be there is none.
+    #[error("the bearer token is empty")]
+    NoToken,
     /// Certificate and key are refused by the TLS library.
     #[error("the TLS settings for kubelets are unusable")]
     Tls(#[from] rustls::Error),

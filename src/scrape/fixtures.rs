@@ -83,6 +83,11 @@ type Choose = dyn Fn(&str) -> Behaviour + Send;
 impl FakeKubelet {
     /// Listens on a loopback address, with a certificate for 127.0.0.1 and the node `the-node`.
     pub(super) async fn start(choose: impl Fn(&str) -> Behaviour + Send + 'static) -> Self {
+        Self::showing(1, choose).await
+    }
+
+    /// One that shows its certificate so many times.
+    pub(super) async fn showing(count: usize, choose: impl Fn(&str) -> Behaviour + Send + 'static) -> Self {
         let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned(), "the-node".to_owned()]).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let key = rustls::pki_types::PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
@@ -90,7 +95,7 @@ impl FakeKubelet {
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![certified.cert.der().clone()], key.into())
+            .with_single_cert(vec![certified.cert.der().clone(); count], key.into())
             .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -8,6 +8,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
+use crate::chain;
 use crate::config::{KubeletTls, KubeletTrust};
 use crate::scrape::access::Material;
 use crate::scrape::anyone::Anyone;
@@ -52,7 +53,11 @@ impl Contents {
         let builder = builder.with_safe_default_protocol_versions()?;
         let builder = match &self.authorities {
             None => builder.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(provider))),
-            Some(authorities) => builder.with_root_certificates(roots(authorities)?),
+            Some(authorities) => {
+                let verifier = chain::server_verifier(roots(authorities)?, provider);
+                let verifier = verifier.map_err(|error| rustls::Error::General(error.to_string()))?;
+                builder.dangerous().with_custom_certificate_verifier(verifier)
+            }
         };
         let mut config = match &self.identity {
             Some(identity) => builder.with_client_auth_cert(identity.chain.clone(), identity.private_key()?)?,

@@ -1,6 +1,7 @@
 //! When certificates end, as metrics tell it.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
@@ -12,9 +13,16 @@ use super::readings::gauges;
 /// Tells the end of a certificate, in seconds since 1970; `None` while there is none.
 pub(crate) type Ending = Box<dyn Fn() -> Option<i64> + Send + Sync>;
 
-/// The last second at which a certificate is good, since 1970; `None` if it cannot be read.
+/// The seconds since 1970 in which a certificate is good; `None` if it cannot be read.
+pub(crate) fn validity(der: &[u8]) -> Option<RangeInclusive<i64>> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    let validity = certificate.validity();
+    Some(validity.not_before.timestamp()..=validity.not_after.timestamp())
+}
+
+/// The last of them.
 pub(crate) fn ending(der: &[u8]) -> Option<i64> {
-    X509Certificate::from_der(der).ok().map(|(_, certificate)| certificate.validity().not_after.timestamp())
+    validity(der).map(|validity| *validity.end())
 }
 
 /// Registers `name`, which tells when each of `certificates` ends, by its label.

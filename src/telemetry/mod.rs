@@ -14,6 +14,7 @@
 //! traceparent of callers ──context──▶ traced or not, parent or link of the request's span
 //! ```
 
+mod broken_pem;
 mod causes;
 mod classic;
 mod context;
@@ -29,7 +30,10 @@ pub(crate) mod readings;
 pub mod registry;
 pub mod runtime;
 pub mod traces;
+#[cfg(test)]
+pub(crate) mod warnings;
 
+pub use broken_pem::BrokenPem;
 pub use causes::causes;
 pub use error::Error;
 pub use logs::start;

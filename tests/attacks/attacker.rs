@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::net::{TcpSocket, TcpStream};
@@ -73,7 +73,22 @@ impl Attacker {
     }
 
     pub(crate) async fn tls(&self, alpn: &[u8]) -> std::io::Result<TlsStream<TcpStream>> {
-        let mut config = ClientConfig::builder().with_root_certificates(Arc::clone(&self.roots)).with_no_client_auth();
+        let config = ClientConfig::builder().with_root_certificates(Arc::clone(&self.roots));
+        self.shake_hands(config.with_no_client_auth(), alpn).await
+    }
+
+    /// The same, and shows this.
+    pub(crate) async fn tls_showing(
+        &self,
+        (chain, key): &(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>),
+        alpn: &[u8],
+    ) -> std::io::Result<TlsStream<TcpStream>> {
+        let config = ClientConfig::builder().with_root_certificates(Arc::clone(&self.roots));
+        let config = config.with_client_auth_cert(chain.clone(), key.clone_key()).map_err(std::io::Error::other)?;
+        self.shake_hands(config, alpn).await
+    }
+
+    async fn shake_hands(&self, mut config: ClientConfig, alpn: &[u8]) -> std::io::Result<TlsStream<TcpStream>> {
         config.alpn_protocols = vec![alpn.to_vec()];
         let name = ServerName::try_from(SERVER_NAME).map_err(std::io::Error::other)?;
         TlsConnector::from(Arc::new(config)).connect(name, self.tcp().await?).await

@@ -4,7 +4,7 @@
 use crate::repository::files;
 
 /// The ground floor, which every room may stand on.
-const GROUND: [&str; 7] = ["clock", "config", "go_duration", "readiness", "revision", "shutdown", "telemetry"];
+const GROUND: [&str; 8] = ["chain", "clock", "config", "go_duration", "readiness", "revision", "shutdown", "telemetry"];
 
 /// Which room may use which, besides the ground floor, and why.
 const ARROWS: [(&str, &[&str], &str); 18] = [

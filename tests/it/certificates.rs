@@ -1,4 +1,5 @@
-//! With certificates from files, what others set up is left alone.
+//! With certificates from files, what others set up is left alone; without, there is an answer before
+//! there is a certificate.
 
 use std::path::Path;
 use std::time::Duration;
@@ -50,4 +51,34 @@ async fn run(folder: &Path) -> Result<(), String> {
         Err(lacking) if lacking.contains("no caBundle") => Ok(()),
         other => Err(format!("{other:?}")),
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_cannot_reach_the_api_server_is_found_alive_and_not_ready() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let folder = tempfile::tempdir().unwrap();
+    let simulation = Simulation::start(Scenario::bench(1, 1, 1), folder.path()).await.unwrap();
+    let mut arguments = simulation.serve_arguments();
+    let kubeconfig = std::fs::read_to_string(&arguments[1]).unwrap();
+    let (there, nowhere) = (simulation.control_plane.address().to_string(), free_port().unwrap());
+    assert!(kubeconfig.contains(&there), "{kubeconfig}");
+    std::fs::write(&arguments[1], kubeconfig.replace(&there, &format!("127.0.0.1:{nowhere}"))).unwrap();
+    arguments.push("--log-filter=warn".to_owned());
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let log = folder.path().join("server.log");
+    let server = block_in_place(|| Server::start(free_port().unwrap(), &arguments, &[], &log)).unwrap();
+    // As a kubelet probes.
+    let prober = reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).build().unwrap();
+    let ask = async |path: &str| {
+        let answer = prober.get(format!("https://127.0.0.1:{}{path}", server.port)).send().await;
+        let answer = answer.map_err(|error| format!("{error:?}"))?;
+        Ok::<_, String>((answer.status().as_u16(), answer.text().await.map_err(|error| error.to_string())?))
+    };
+    eventually(START, async || ask("/livez").await).await.unwrap();
+    assert_eq!(ask("/livez").await.unwrap().0, 200);
+    let (code, told) = ask("/readyz").await.unwrap();
+    assert!(code == 500 && told.contains("[-]serving-certificate failed"), "{told}");
+    // Who verifies us believes nobody yet.
+    let verifying = reqwest::Client::builder().no_proxy().build().unwrap();
+    verifying.get(format!("https://127.0.0.1:{}/livez", server.port)).send().await.unwrap_err();
 }

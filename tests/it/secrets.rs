@@ -69,6 +69,7 @@ async fn nothing_secret_is_told() {
         told.extend(answers(&simulation, &arguments, format, &log, &mut secrets).await);
         told.push((format!("log, {format}"), fs::read(log).unwrap()));
     }
+    told.extend(refusals(&arguments, folder.path()));
     let exported = listener.bodies.lock().clone();
     // As they are, not compressed: what is in them can be found.
     assert!(exported.iter().any(|body| contains(body, b"kube_vitals.authentication.method")), "spans were sent");
@@ -78,6 +79,42 @@ async fn nothing_secret_is_told() {
     let bytes: usize = told.iter().map(|(_, bytes)| bytes.len()).sum();
     println!("{} secrets sought in {} texts of {bytes} bytes: {} hits", secrets.len(), told.len(), hits.len());
     assert!(hits.is_empty(), "{hits:#?}");
+}
+
+/// What is said of keys whose newlines were lost on their way, wherever a key is to be given: the program
+/// does not start.
+fn refusals(arguments: &[String], folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let path = |name: &str| folder.join(name).display().to_string();
+    let [api_key, kubelet_key] =
+        ["api-client.key", "kubelet-client.key"].map(|name| fs::read_to_string(path(name)).unwrap());
+    let (kubeconfig, log) = (fs::read_to_string(&arguments[1]).unwrap(), folder.join("refused.log"));
+    let mut told = Vec::new();
+    for newline in ["\\n", " ", ""] {
+        let mangled = |key: &str| key.replace('\n', newline);
+        let with_mangled = kubeconfig.replace(&BASE64.encode(&api_key), &BASE64.encode(mangled(&api_key)));
+        assert_ne!(with_mangled, kubeconfig);
+        fs::write(path("mangled.kubeconfig"), with_mangled).unwrap();
+        fs::write(path("mangled.key"), mangled(&kubelet_key)).unwrap();
+        for flags in [
+            vec![("--kubeconfig", "mangled.kubeconfig")],
+            vec![("--kubelet-client-key", "mangled.key")],
+            vec![("--tls-cert-file", "kubelet-client.pem"), ("--tls-private-key-file", "mangled.key")],
+            vec![("--tls-cert-file", "mangled.key"), ("--tls-private-key-file", "kubelet-client.key")],
+        ] {
+            let mut arguments = arguments.to_vec();
+            for (flag, file) in &flags {
+                match arguments.iter().position(|argument| argument == flag) {
+                    Some(at) => arguments[at + 1] = path(file),
+                    None => arguments.extend([(*flag).to_owned(), path(file)]),
+                }
+            }
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            let started = block_in_place(|| Server::start(free_port().unwrap(), &arguments, &[], &log));
+            assert!(started.is_err(), "{flags:?}");
+            told.push((format!("refusal of {flags:?} with {newline:?}"), fs::read(&log).unwrap()));
+        }
+    }
+    told
 }
 
 /// One run of the program; what it answered, by what it was asked.
@@ -175,10 +212,7 @@ fn arguments(simulation: &Simulation, listener: &Recorder, folder: &Path, secret
     secrets.insert("basic credentials".to_owned(), BASE64.encode("user:planted-password"));
     let year = Duration::from_hours(24 * 365);
     let kubelet_client = Pair::write("kube-vitals", year, folder, "kubelet-client").unwrap();
-    secrets.insert(
-        "key towards kubelets".to_owned(),
-        first_line_of_key(&fs::read_to_string(&kubelet_client.key).unwrap()),
-    );
+    note_key("key towards kubelets", &fs::read_to_string(&kubelet_client.key).unwrap(), secrets);
     let mut arguments = simulation.serve_arguments();
     with_client_key(Path::new(&arguments[1]), folder, secrets);
     let configuration = with_targets(listener, folder);
@@ -224,7 +258,7 @@ fn with_client_key(kubeconfig: &Path, folder: &Path, secrets: &mut Secrets) {
         BASE64.encode(&key)
     );
     fs::write(kubeconfig, text.replace("user: {token:", &data)).unwrap();
-    secrets.insert("key of the kubeconfig".to_owned(), first_line_of_key(&key));
+    note_key("key of the kubeconfig", &key, secrets);
     secrets.insert("key of the kubeconfig, encoded".to_owned(), BASE64.encode(&key)[60..120].to_owned());
 }
 
@@ -240,22 +274,29 @@ async fn note_own_keys(simulation: &Simulation, secrets: &mut Secrets) {
     for (name, value) in keys {
         let encoded = value.as_str().unwrap();
         let key = String::from_utf8(BASE64.decode(encoded).unwrap()).unwrap();
-        secrets.insert(format!("{name} of the Secret"), first_line_of_key(&key));
+        note_key(&format!("{name} of the Secret"), &key, secrets);
         secrets.insert(format!("{name} of the Secret, encoded"), encoded[60..120].to_owned());
     }
-    assert!(secrets.contains_key("ca.key of the Secret"), "{:?}", secrets.keys());
+    assert!(secrets.contains_key("ca.key of the Secret, piece 1"), "{:?}", secrets.keys());
 }
 
-/// What stands between the marks, which are no secret.
-fn first_line_of_key(pem: &str) -> String {
-    pem.lines().nth(1).unwrap().to_owned()
+/// Pieces of what stands between the marks and is not the same in every key of this kind, nor in its
+/// certificate.
+fn note_key(name: &str, pem: &str, secrets: &mut Secrets) {
+    let text: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+    for (number, piece) in (1..).zip(text.as_bytes()[48..90].chunks(14)) {
+        secrets.insert(format!("{name}, piece {number}"), String::from_utf8(piece.to_vec()).unwrap());
+    }
 }
 
 fn hits(told: &[(String, Vec<u8>)], secrets: &Secrets) -> Vec<String> {
     let mut hits = Vec::new();
     for (whence, bytes) in told {
         for (name, secret) in secrets {
-            if let Some(at) = memchr::memmem::find(bytes, secret.as_bytes()) {
+            // Some libraries tell bytes as a list of numbers.
+            let numbers = format!("{:?}", secret.as_bytes());
+            let forms = [secret.as_str(), numbers.trim_matches(['[', ']'])];
+            if let Some(at) = forms.iter().find_map(|form| memchr::memmem::find(bytes, form.as_bytes())) {
                 let around = &bytes[at.saturating_sub(300)..(at + 60).min(bytes.len())];
                 hits.push(format!("{name} in {whence}: {}", String::from_utf8_lossy(around)));
             }

@@ -40,6 +40,8 @@ enum Trust {
     RotatedAway,
     /// What was said last cannot be read.
     Broken,
+    /// Nothing is said any more.
+    Emptied,
     /// The ConfigMap was deleted.
     Gone,
 }
@@ -69,7 +71,7 @@ async fn nobody_but_the_front_proxy_speaks_for_others() {
     let stage = Stage::start(folder.path()).await;
     let mut tally = BTreeMap::new();
     let mut callers = stage.callers();
-    for trust in [Trust::One, Trust::Many, Trust::RotatedAway, Trust::Broken, Trust::Gone] {
+    for trust in [Trust::One, Trust::Many, Trust::RotatedAway, Trust::Broken, Trust::Emptied, Trust::Gone] {
         stage.bring_about(trust).await;
         let mut asking = JoinSet::new();
         for (shown, protocol, caller) in callers {
@@ -216,6 +218,10 @@ impl Stage {
                 self.api.configure(config_map(&["-----BEGIN CERTIFICATE-----\n***\n-----END CERTIFICATE-----\n"]));
                 self.until_logged("cannot be read, the last good one stays in force").await;
             }
+            Trust::Emptied => {
+                self.api.configure(Some(json!({})));
+                self.until_logged("lacks an authority that it had").await;
+            }
             Trust::Gone => {
                 self.api.configure(None);
                 self.until_logged("was deleted, the last one stays in force").await;
@@ -269,7 +275,7 @@ impl Authorities {
     fn config_map(&self, proxies: &[&str]) -> Value {
         json!({
             "client-ca-file": self.clients.pem(),
-            "requestheader-client-ca-file": proxies.concat(),
+            "requestheader-client-ca-file": format!("{}{}", proxies.concat(), self.ended.pem()),
             "requestheader-allowed-names": json!([PROXY, "another-proxy"]).to_string(),
             "requestheader-username-headers": r#"["X-Remote-User"]"#,
             "requestheader-uid-headers": r#"["X-Remote-Uid"]"#,

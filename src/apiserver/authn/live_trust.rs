@@ -12,8 +12,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use futures::TryStreamExt;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::runtime::WatchStreamExt;
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, ResourceExt};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -21,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::replicas::ReplicaTrust;
 use super::trust::Trust;
+use crate::apiserver::rewatch;
 use crate::readiness::Latch;
 use crate::telemetry::causes;
 
@@ -56,7 +56,7 @@ impl LiveTrust {
         // Rights are given for this one name; a list without the selector would be refused.
         let one = watcher::Config::default().fields(&format!("metadata.name={NAME}"));
         let api = Api::<ConfigMap>::namespaced(client, NAMESPACE);
-        let events = watcher(api.clone(), one).default_backoff();
+        let events = rewatch::events(api.clone(), one);
         self.0.is_followed.store(true, Ordering::Release);
         let mut follower = Follower::new(self, latch);
         let mut events = std::pin::pin!(events);
@@ -113,8 +113,12 @@ impl LiveTrust {
     pub(super) fn adopt(&self, map: &ConfigMap) {
         let empty = std::collections::BTreeMap::new();
         match Trust::read(map.data.as_ref().unwrap_or(&empty)) {
-            Ok(mut trust) => {
-                trust.revision = self.0.current.load().revision + 1;
+            Ok(read) => {
+                let last = self.0.current.load();
+                if read.lacks(&last) {
+                    tracing::warn!("{NAMESPACE}/{NAME} lacks an authority that it had, which stays in force");
+                }
+                let trust = read.after(&last);
                 tracing::info!(
                     clients = trust.clients.is_some(),
                     front_proxy = trust.front_proxy.is_some(),
@@ -175,7 +179,8 @@ impl Follower {
     }
 
     fn heed(&mut self, event: Event<ConfigMap>) {
-        self.failing = false;
+        // With it each attempt begins, whatever comes of it.
+        self.failing &= matches!(event, Event::Init);
         match event {
             Event::Init => self.found = false,
             Event::InitApply(map) | Event::Apply(map) => {
@@ -214,8 +219,9 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::apiserver::fixtures::{ApiServer, Authority};
+    use crate::apiserver::fixtures::{ApiServer, Authority, NOW};
     use crate::readiness::Readiness;
+    use crate::telemetry::warnings::Warnings;
 
     const PATH: &str = "/api/v1/namespaces/kube-system/configmaps";
 
@@ -258,6 +264,41 @@ mod tests {
         let (_, readiness, api) = follow(403, vec![]).await;
         assert!(!readiness.is_ready() && api.requests().len() >= 2);
         assert!(readiness.checks()[0].failure.as_deref().unwrap().contains(NAME));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_that_is_refused_is_asked_for_ever_more_rarely_and_told_once() {
+        let (warnings, _guard) = Warnings::listen();
+        let api = ApiServer::answering(403, json!({"kind": "Status", "status": "Failure", "code": 403}));
+        let latch = Readiness::default().latch("authentication-config", "not read yet");
+        let following = tokio::spawn(LiveTrust::default().follow(api.client(), latch, CancellationToken::new()));
+        tokio::time::sleep(Duration::from_mins(10)).await;
+        following.abort();
+        let lists = api.requests().len();
+        assert!((10..40).contains(&lists), "{lists}");
+        assert_eq!(warnings.saying("cannot be watched"), 1);
+    }
+
+    #[test]
+    fn what_the_config_map_does_not_hold_any_more_stays_in_force() {
+        let trust = LiveTrust::default();
+        let (clients, proxies, next) = (Authority::named("a"), Authority::named("b"), Authority::named("c"));
+        let adopt = |data: Value| trust.adopt(&serde_json::from_value(json!({"data": data})).unwrap());
+        adopt(json!({"client-ca-file": clients.pem(), "requestheader-client-ca-file": proxies.pem()}));
+        let vouches = |for_clients: &Authority, for_proxies: &Authority| {
+            let trust = trust.current();
+            let clients = trust.clients.as_ref().unwrap();
+            let proxies = &trust.front_proxy.as_ref().unwrap().authorities;
+            clients.verify(&for_clients.client("ann", &[]).chain(), NOW).is_ok()
+                && proxies.verify(&for_proxies.client("proxy", &[]).chain(), NOW).is_ok()
+        };
+        assert!(vouches(&clients, &proxies));
+        for emptied in [json!({}), json!({"client-ca-file": "", "requestheader-client-ca-file": " "})] {
+            adopt(emptied);
+            assert!(vouches(&clients, &proxies));
+        }
+        adopt(json!({"requestheader-client-ca-file": next.pem()}));
+        assert!(vouches(&clients, &next) && !vouches(&clients, &proxies), "what it does hold counts");
     }
 
     /// A ConfigMap whose front proxies are vouched for by `authority`.

@@ -81,6 +81,21 @@ impl Trust {
         };
         Ok(Self { revision: 0, clients: authorities(data, "client-ca-file")?, front_proxy })
     }
+
+    /// Whether it names nobody for what `last` named somebody for.
+    pub(super) const fn lacks(&self, last: &Self) -> bool {
+        (self.clients.is_none() && last.clients.is_some()) || (self.front_proxy.is_none() && last.front_proxy.is_some())
+    }
+
+    /// What it says after `last`, which goes on for what it does not: authorities are replaced by
+    /// others, and an accident must not take them all.
+    pub(super) fn after(self, last: &Self) -> Self {
+        Self {
+            revision: last.revision + 1,
+            clients: self.clients.or_else(|| last.clients.clone()),
+            front_proxy: self.front_proxy.or_else(|| last.front_proxy.clone()),
+        }
+    }
 }
 
 fn authorities(data: &BTreeMap<String, String>, key: &'static str) -> Result<Option<Authorities>, TrustError> {

@@ -57,6 +57,13 @@ impl Agreement {
         self.secret.path()
     }
 
+    /// A pair of nobody's authority, made here and kept nowhere.
+    pub(super) fn stand_in(&self) -> Result<CertifiedKey, CertificateError> {
+        let now = self.clock.now();
+        let made = Material::default().after(Step::Found, &self.names, now).map_err(CertificateError::Making)?;
+        made.judge(&self.names, now).pair.map_err(|unfit| CertificateError::MadeUnfit(Box::new(unfit)))
+    }
+
     /// What was agreed on is too old to be put back anywhere.
     pub(super) fn forget(&mut self) {
         self.last = None;
@@ -110,7 +117,8 @@ impl Agreement {
             Some(last) => last.clone(),
             None => self.after(step, kept, judged)?,
         };
-        let written = self.secret.write(kept, &material).await?;
+        let brings_authority = restored.is_none() && material.issuer_key != kept.material.issuer_key;
+        let written = self.secret.write(kept, &material, brings_authority).await?;
         if matches!(written, Written::Done) {
             let step = if restored.is_some() { "what we serve was put back" } else { step.told() };
             tracing::info!(secret = self.secret.path(), exists = kept.exists(), reason, "{step}");

@@ -59,29 +59,36 @@ impl Bundles {
             tokio::time::sleep_until(*last + PATCH_PAUSE).await;
         }
         self.patched.insert(name.clone(), Instant::now());
-        let patched = tokio::time::timeout(PATCH_LIMIT, self.patch(&name, bundle)).await;
-        match patched
-            .map_err(|_| format!("no answer within {PATCH_LIMIT:?}"))
-            .and_then(|done| done.map_err(|e| e.to_string()))
-        {
-            Ok(()) => {
+        let patched = tokio::time::timeout(PATCH_LIMIT, self.patch(&name, seen, bundle)).await;
+        let error = match patched {
+            Ok(Ok(())) => {
                 self.refused.remove(&name);
                 tracing::info!(api_service = name, "caBundle set to what is to be believed of us");
-                true
+                return true;
             }
-            Err(error) => {
-                // Once for each change of state.
-                if self.refused.insert(name.clone()) {
-                    tracing::warn!(error, api_service = name, "caBundle cannot be set");
-                }
-                false
+            Ok(Err(kube::Error::Api(status))) if status.code == 409 => {
+                // It was not changed by us, so that there is nothing to pause for.
+                self.patched.remove(&name);
+                tracing::debug!(api_service = name, "caBundle not set: the APIService has changed meanwhile");
+                return false;
             }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {PATCH_LIMIT:?}"),
+        };
+        // Once for each change of state.
+        if self.refused.insert(name.clone()) {
+            tracing::warn!(error, api_service = name, "caBundle cannot be set");
         }
+        false
     }
 
-    async fn patch(&self, name: &str, bundle: &str) -> Result<(), kube::Error> {
+    /// Changes exactly the version that was seen: the next one may lead to somebody else.
+    async fn patch(&self, name: &str, seen: &APIService, bundle: &str) -> Result<(), kube::Error> {
         let bundle = ByteString(bundle.as_bytes().to_vec());
-        let patch = json!({"spec": {"caBundle": bundle, "insecureSkipTLSVerify": false}});
+        let patch = json!({
+            "metadata": {"resourceVersion": seen.resource_version()},
+            "spec": {"caBundle": bundle, "insecureSkipTLSVerify": false},
+        });
         self.api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.map(drop)
     }
 

@@ -80,11 +80,36 @@ fn common_name(name: &str) -> DistinguishedName {
 /// As many days back as ahead: what a replica makes whose clock is ahead must be good at once for all
 /// those whose clocks are not.
 fn set_validity(params: &mut CertificateParams, now: UnixMillis, days: i64, latest_second: Option<i64>) {
-    let date = |time: Result<jiff::Timestamp, _>| time.unwrap_or_default().to_zoned(TimeZone::UTC).date();
-    let today = date(jiff::Timestamp::from_millisecond(now.0));
+    let date = |time: jiff::Timestamp| time.to_zoned(TimeZone::UTC).date();
+    let today = date(jiff::Timestamp::from_millisecond(now.0).unwrap_or_default());
     let first = today.saturating_sub(jiff::Span::new().days(days));
     let last = today.saturating_add(jiff::Span::new().days(days));
-    let last = latest_second.map_or(last, |second| last.min(date(jiff::Timestamp::from_second(second))));
+    // An authority without an end (RFC 5280, 4.1.2.5) has one that is no time here.
+    let latest = latest_second.and_then(|second| jiff::Timestamp::from_second(second).ok());
+    let last = latest.map_or(last, |latest| last.min(date(latest)));
     let moment = |day: Date| date_time_ymd(day.year().into(), day.month().unsigned_abs(), day.day().unsigned_abs());
     (params.not_before, params.not_after) = (moment(first), moment(last));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::apiserver::fixtures::{Authority, NOW};
+
+    fn ending(made: &Made) -> String {
+        use rustls::pki_types::pem::PemObject as _;
+        let end = expiry::ending(&CertificateDer::from_pem_slice(made.certificate.as_bytes()).unwrap()).unwrap();
+        jiff::Timestamp::from_second(end).unwrap().to_string()
+    }
+
+    #[test]
+    fn nothing_outlives_its_authority_and_one_without_an_end_limits_nothing() {
+        for (year, end) in [(2026, "2026-12-31T00:00:00Z"), (9999, "2027-06-15T00:00:00Z")] {
+            let authority = Authority::named_with("ca", |params| params.not_after = date_time_ymd(year, 12, 31));
+            let key = || KeyPair::from_pem(&authority.key_pem()).unwrap();
+            let made = serving(&authority.der(), key(), &["custom-api".to_owned()], NOW).unwrap();
+            assert_eq!(ending(&made), end, "{year}");
+            assert_eq!(ending(&replica(&authority.der(), key(), NOW).unwrap()), "2026-06-17T00:00:00Z", "{year}");
+        }
+    }
 }

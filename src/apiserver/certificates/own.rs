@@ -6,8 +6,7 @@ use std::time::Duration;
 use futures::TryStreamExt;
 use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::APIService;
 use kube::Client;
-use kube::runtime::WatchStreamExt;
-use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
+use kube::runtime::watcher::{self, DefaultBackoff, Event};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +14,7 @@ use super::CertificateError;
 use super::agreement::Agreement;
 use super::api_services::Bundles;
 use super::replicas::Introductions;
+use crate::apiserver::rewatch;
 use crate::apiserver::tls::ServingCertificate;
 use crate::clock::Clock;
 use crate::config::Service;
@@ -29,6 +29,8 @@ const LOOKS_IN_OVERLAP: u32 = 10;
 const LOOK_RETRY: Duration = Duration::from_secs(5);
 /// A few requests to an API server that answers at all.
 const LOOK_LIMIT: Duration = Duration::from_secs(30);
+/// A look that hangs when half an overlap is over leaves the rest for others to notice.
+const LOOK_LIMITS_IN_OVERLAP: u32 = 4;
 /// After a refused patch; the watch begins anew then, so nothing is forgotten.
 const PATCH_RETRY: Duration = Duration::from_secs(10);
 
@@ -83,16 +85,27 @@ impl OwnCertificates {
     /// again while we cannot know whether what we serve is still believed.
     pub async fn run(mut self, latch: Latch, stop: CancellationToken) {
         stop.run_until_cancelled(async {
+            self.stand_in();
             let mut bundle = self.first(&latch).await;
             let known = latch.release();
             loop {
-                match self.keep(&bundle, &known).await {
+                // On the heap: a watch and a patch make a large future.
+                match Box::pin(self.keep(&bundle, &known)).await {
                     Again::BundleChanged(changed) => bundle = changed,
                     Again::PatchRefused => {}
                 }
             }
         })
         .await;
+    }
+
+    /// Until there is a certificate, shows one that nobody believes: probes, which verify nothing, find
+    /// that we live, and people why we are not ready.
+    fn stand_in(&self) {
+        match self.agreement.stand_in() {
+            Ok(pair) => self.serving.install(pair),
+            Err(error) => tracing::warn!(error = causes(&error), "nobody can ask us before there is a certificate"),
+        }
     }
 
     async fn first(&mut self, latch: &Latch) -> String {
@@ -112,8 +125,9 @@ impl OwnCertificates {
 
     /// Serves what the replicas agree on; whom to believe.
     async fn look(&mut self) -> Result<String, CertificateError> {
-        let settled = tokio::time::timeout(LOOK_LIMIT, self.agreement.settle(&self.bundles)).await;
-        let slow = |_| CertificateError::Slow { secret: self.agreement.secret(), limit: LOOK_LIMIT };
+        let limit = LOOK_LIMIT.min(self.overlap / LOOK_LIMITS_IN_OVERLAP);
+        let settled = tokio::time::timeout(limit, self.agreement.settle(&self.bundles)).await;
+        let slow = |_| CertificateError::Slow { secret: self.agreement.secret(), limit };
         let agreed = settled.map_err(slow)??;
         self.looked_at = Instant::now();
         self.serving.set_authority_ending(agreed.authority_ending);
@@ -131,8 +145,7 @@ impl OwnCertificates {
     /// Keeps every APIService at `bundle`, also those that are applied later or overwritten. One that
     /// cannot be set holds up no other.
     async fn keep(&mut self, bundle: &str, known: &Condition) -> Again {
-        let watch = watcher(self.bundles.api(), watcher::Config::default()).default_backoff();
-        let mut events = std::pin::pin!(watch);
+        let mut events = std::pin::pin!(rewatch::events(self.bundles.api(), watcher::Config::default()));
         let mut look_at = Instant::now() + self.look_interval();
         let mut retry_at = None;
         let mut is_unwatched = false;
@@ -140,7 +153,8 @@ impl OwnCertificates {
             let looked = tokio::select! {
                 event = events.try_next() => match event {
                     Ok(event) => {
-                        is_unwatched = false;
+                        // With it each attempt begins, whatever comes of it.
+                        is_unwatched &= matches!(event, Some(Event::Init));
                         let Some(lacking) = self.lacking(event, bundle) else { continue };
                         // Another replica may have set it, and know better.
                         let looked = self.look_again(known).await;
@@ -161,7 +175,8 @@ impl OwnCertificates {
                 () = until(retry_at) => return Again::PatchRefused,
                 () = tokio::time::sleep_until(look_at) => self.look_again(known).await,
             };
-            look_at = Instant::now() + if looked.is_some() { self.look_interval() } else { LOOK_RETRY };
+            let interval = self.look_interval();
+            look_at = Instant::now() + if looked.is_some() { interval } else { interval.min(LOOK_RETRY) };
             if let Some(changed) = looked.filter(|looked| looked != bundle) {
                 return Again::BundleChanged(changed);
             }

@@ -127,7 +127,9 @@ impl State {
                 Ability::Able | Ability::Unable => None,
             },
             Phase::Announced => (is_over || self.pair == Fitness::LastDay).then_some(Step::Issue),
-            Phase::Retiring if is_ending => Some(Step::Issue),
+            Phase::Retiring if is_ending && self.issuer == Ability::Able => Some(Step::Issue),
+            // A pair does not outlive its issuer: another would end as soon.
+            Phase::Retiring if is_ending => Some(Step::Announce),
             Phase::Retiring => is_over.then_some(Step::Retire),
         }
     }

@@ -56,15 +56,23 @@ impl SharedSecret {
         Ok(Kept { object, material })
     }
 
-    /// Creates the Secret, or changes exactly the one that was read. Parts that are not ours stay.
-    pub(super) async fn write(&self, kept: &Kept, material: &Material) -> Result<Written, CertificateError> {
+    /// Creates the Secret, or changes exactly the one that was read. Parts that are not ours stay; who
+    /// asked for a new authority is answered by a write that brings one, and by no other.
+    pub(super) async fn write(
+        &self,
+        kept: &Kept,
+        material: &Material,
+        brings_authority: bool,
+    ) -> Result<Written, CertificateError> {
         if let Some(remedy) = kept.refusal() {
             return Err(CertificateError::Unwritable { secret: self.path(), remedy });
         }
         let parameters = PostParams::default();
         let written = if let Some(mut secret) = kept.object.clone() {
             fill(&mut secret, material);
-            secret.annotations_mut().remove(ASK);
+            if brings_authority {
+                secret.annotations_mut().remove(ASK);
+            }
             self.api.replace(&self.name, &parameters, &secret).await
         } else {
             let metadata = ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() };

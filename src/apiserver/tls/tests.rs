@@ -4,6 +4,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::super::fixtures::{Authority, Pair};
 use super::*;
+use crate::telemetry::causes;
 
 /// Shakes hands; the certificates the server saw, or its error.
 async fn handshake(
@@ -61,6 +62,17 @@ async fn a_certificate_without_its_key_fails_the_handshake() {
     }
 }
 
+#[tokio::test]
+async fn a_client_whose_chain_is_too_long_to_be_looked_at_is_turned_away() {
+    let authority = Authority::named("serving");
+    let mut client = authority.client("ann", &[]);
+    let server = || serving(&authority.server("svc.test"));
+    client.certificate.push_str(&authority.pem().repeat(4));
+    handshake(server(), authority.client_config(Some(&client), &[])).await.unwrap();
+    client.certificate.push_str(&authority.pem());
+    handshake(server(), authority.client_config(Some(&client), &[])).await.unwrap_err();
+}
+
 #[derive(Debug)]
 struct Forged(Arc<CertifiedKey>);
 
@@ -101,4 +113,23 @@ fn a_bad_pair_is_told_apart_from_a_good_one() {
         read("-----BEGIN CERTIFICATE-----\n*\n-----END CERTIFICATE-----", &one.key),
         Err(PairError::Certificate(_))
     ));
+}
+
+#[test]
+fn nothing_of_a_mangled_key_is_told() {
+    let pair = Authority::named("serving").server("svc.test");
+    let (begin, rest) = pair.key.split_once('\n').unwrap();
+    let key = rest.lines().next().unwrap();
+    let cut = format!("{begin}\n{key}\n");
+    for mangled in [pair.key.replace('\n', "\\n"), pair.key.replace('\n', " "), pair.key.replace('\n', ""), cut] {
+        let errors = [(&pair.certificate, &mangled), (&mangled, &pair.key)]
+            .map(|(chain, key)| certified_key(chain.as_bytes(), key.as_bytes()).unwrap_err());
+        for told in errors.map(|error| format!("{}; {error:?}", causes(&error))) {
+            for piece in key.as_bytes().chunks(6) {
+                let bytes = format!("{piece:?}");
+                assert!(!told.contains(bytes.trim_matches(['[', ']'])), "{told}");
+                assert!(!told.contains(std::str::from_utf8(piece).unwrap()), "{told}");
+            }
+        }
+    }
 }

@@ -43,6 +43,17 @@ fn a_file_of_something_else_is_told_so() {
 }
 
 #[test]
+fn a_key_whose_newlines_are_lost_is_told_so_without_a_word_of_it() {
+    let key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+    for newline in ["\\n", " ", ""] {
+        for content in [Content::PrivateKey, Content::Certificates] {
+            let told = fault(content, &key.replace('\n', newline));
+            assert!(told.starts_with("is damaged: ") && told.ends_with("newlines are lost"), "{told}");
+        }
+    }
+}
+
+#[test]
 fn a_folder_and_nothing_at_all_are_told_so() {
     let folder = tempfile::tempdir().unwrap();
     let told = Content::Any.check(folder.path()).unwrap_err();

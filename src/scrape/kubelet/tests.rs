@@ -152,6 +152,14 @@ async fn a_foreign_certificate_is_refused_as_such_unless_anyone_is_trusted() {
 }
 
 #[tokio::test]
+async fn a_chain_that_is_too_long_to_be_looked_at_is_refused_as_such() {
+    let good = || |_: &str| Behaviour::Send(http("200 OK", "", b"x 1\n"));
+    assert_eq!(ask(&FakeKubelet::showing(5, good()).await).await.unwrap(), b"x 1\n");
+    let failure = ask(&FakeKubelet::showing(6, good()).await).await.unwrap_err();
+    assert!(matches!(&failure, Failure::Tls(reason) if reason.contains("the chain has 5")), "{failure:?}");
+}
+
+#[tokio::test]
 async fn a_certificate_of_another_name_is_refused() {
     let kubelet = kubelet(Behaviour::Hang).await;
     let kubelets = Kubelets::build(&kubelet.settings(), kubelet.access()).unwrap();

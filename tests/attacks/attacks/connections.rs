@@ -1,13 +1,18 @@
 //! Attacks below HTTP.
 
 use std::io;
+use std::sync::Arc;
 
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::attacker::{Attacker, HTTP1, HTTP2};
 
 /// As many as fit into an address's share.
 const HELD: usize = 200;
+/// A handshake holds less than 64 KiB.
+const MOST_SHOWN: usize = 60 * 1024;
 /// The head of a TLS record that says that 500 bytes of a `ClientHello` follow.
 const HALF_A_HELLO: &[u8] = &[22, 3, 1, 1, 244, 1, 0, 1, 240, 3, 3];
 
@@ -65,6 +70,45 @@ pub(super) async fn handshake_flood(attacker: Attacker) {
         }
     };
     attacker.many(8, work).await;
+}
+
+/// Clients whose chain leads nowhere in as many ways as there are: each of nine authorities could have
+/// signed each other, and the rest of what a handshake holds is looked at on each way.
+pub(super) async fn hostile_chains(attacker: Attacker) {
+    let Ok(credential) = maze().map(Arc::new) else { return };
+    let work = |attacker: Attacker, _| {
+        let credential = Arc::clone(&credential);
+        async move {
+            loop {
+                let mut stream = attacker.tls_showing(&credential, HTTP2).await?;
+                attacker.did();
+                // The handshake is over for the client before the server has looked at what it shows.
+                let _ = stream.read(&mut [0]).await;
+            }
+        }
+    };
+    attacker.many(8, work).await;
+}
+
+/// A client's certificate and key.
+fn maze() -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), rcgen::Error> {
+    let params = |name: &str| {
+        let mut params = CertificateParams::new(Vec::new())?;
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Ok::<_, rcgen::Error>(params)
+    };
+    let authority = |name: &str| CertifiedIssuer::self_signed(params(name)?, KeyPair::generate()?);
+    let maze = (0..9).map(|_| authority("maze")).collect::<Result<Vec<_>, _>>()?;
+    let (filler, key) = (authority("filler")?, KeyPair::generate()?);
+    let mut leaf = CertificateParams::new(Vec::new())?;
+    leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    let mut chain = vec![leaf.signed_by(&key, &maze[0])?.der().clone()];
+    chain.extend(maze.iter().map(|one| one.der().clone()));
+    while chain.iter().map(|one| one.len() + 8).sum::<usize>() < MOST_SHOWN {
+        chain.push(filler.der().clone());
+    }
+    Ok((chain, PrivateKeyDer::from(key)))
 }
 
 /// More connections than an address may have, kept open.

@@ -29,6 +29,7 @@ pub(crate) const ALL: &[Case] = &[
     case!("half open TLS", connections::half_open_tls, passive(200, 16)),
     case!("random bytes", connections::random_bytes, active(50, 16)),
     case!("handshake flood", connections::handshake_flood, active(50, 16)),
+    case!("hostile chains", connections::hostile_chains, active(50, 16)),
     case!("many connections of one peer", connections::many, active(200, 32).with_refusals()),
     case!("slow heads", http1::slow_heads, passive(1000, 16)),
     case!("slow bodies", http1::slow_bodies, passive(200, 16)),

@@ -24,6 +24,8 @@ type Authority = CertifiedIssuer<'static, KeyPair>;
 pub(crate) enum Shown {
     Nothing,
     OfForeignAuthority,
+    /// Which is still in the ConfigMap.
+    OfEndedAuthority,
     OfClusterClients,
     WithWrongName,
     Expired,
@@ -36,9 +38,10 @@ pub(crate) enum Shown {
 }
 
 impl Shown {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Nothing,
         Self::OfForeignAuthority,
+        Self::OfEndedAuthority,
         Self::OfClusterClients,
         Self::WithWrongName,
         Self::Expired,
@@ -64,6 +67,8 @@ pub(crate) struct Authorities {
     pub(crate) next_proxies: Authority,
     /// Of clients with certificates of their own.
     pub(crate) clients: Authority,
+    /// Of front proxies, until some time ago.
+    pub(crate) ended: Authority,
     intermediate: Authority,
     foreign: Authority,
     serving: Authority,
@@ -79,6 +84,7 @@ impl Authorities {
             proxies,
             next_proxies: authority("next proxies"),
             clients: authority("clients"),
+            ended: authority_until("ended proxies", 2021),
             // It has the name of the right one, but not its key.
             foreign: authority("proxies"),
             serving: authority("serving"),
@@ -124,6 +130,7 @@ impl Authorities {
         match shown {
             Shown::Nothing => None,
             Shown::OfForeignAuthority => Some(signed(&self.foreign, PROXY, |_| ())),
+            Shown::OfEndedAuthority => Some(signed(&self.ended, PROXY, |_| ())),
             Shown::OfClusterClients => Some(signed(&self.clients, PROXY, |_| ())),
             Shown::WithWrongName => of_proxies("front-proxy-clients", |_| ()),
             Shown::Expired => of_proxies(PROXY, |params| params.not_after = date_time_ymd(2021, 1, 1)),
@@ -158,7 +165,13 @@ fn signed(authority: &Authority, name: &str, change: fn(&mut CertificateParams))
 }
 
 fn authority(name: &str) -> Authority {
-    CertifiedIssuer::self_signed(authority_params(name), KeyPair::generate().unwrap()).unwrap()
+    authority_until(name, 2096)
+}
+
+fn authority_until(name: &str, year: i32) -> Authority {
+    let mut params = authority_params(name);
+    params.not_after = date_time_ymd(year, 1, 1);
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
 fn authority_params(name: &str) -> CertificateParams {

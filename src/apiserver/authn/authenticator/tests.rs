@@ -35,15 +35,20 @@ impl Cluster {
     }
 
     fn reviewing(api: &ApiServer) -> Self {
+        let cluster = Self::unknown(api);
+        cluster.configure(&cluster.proxies.pem(), r#"["front-proxy-client"]"#);
+        cluster
+    }
+
+    /// One whose ConfigMap was not read yet.
+    fn unknown(api: &ApiServer) -> Self {
         let (clients, proxies) = (Authority::named("clients"), Authority::named("proxies"));
         let (clock, hand) = Clock::manual(NOW);
         let trust = LiveTrust::default();
         let settings = config::Authentication { kubeconfig: None, token_ttl: Duration::from_secs(10) };
         let metrics = register_metrics(&mut Registry::default());
         let authenticator = Authenticator::new(api.client(), &settings, trust.clone(), clock, metrics).unwrap();
-        let cluster = Self { clients, proxies, trust, authenticator, hand };
-        cluster.configure(&cluster.proxies.pem(), r#"["front-proxy-client"]"#);
-        cluster
+        Self { clients, proxies, trust, authenticator, hand }
     }
 
     fn configure(&self, proxies: &str, names: &str) {
@@ -173,14 +178,14 @@ async fn a_broken_config_map_leaves_the_last_good_one_in_force() {
 
 #[tokio::test]
 async fn before_the_config_map_is_known_certificates_mean_nothing() {
-    let cluster = Cluster::new();
+    let cluster = Cluster::unknown(&ApiServer::answering(201, json!({"spec": {}, "status": {}})));
     let proxy = caller(Some(&cluster.front_proxy()));
-    assert!(cluster.authenticator.is_front_proxy(&proxy));
-    assert!(!cluster.authenticator.is_front_proxy(&caller(Some(&cluster.clients.client("front-proxy-client", &[])))));
-    assert!(!cluster.authenticator.is_front_proxy(&caller(None)));
-    cluster.trust.adopt(&ConfigMap::default());
     assert!(!cluster.authenticator.is_front_proxy(&proxy));
     assert_eq!(cluster.ask(Some(&cluster.front_proxy()), ANN).await.unwrap(), User::anonymous());
+    cluster.configure(&cluster.proxies.pem(), r#"["front-proxy-client"]"#);
+    assert!(cluster.authenticator.is_front_proxy(&caller(Some(&cluster.front_proxy()))));
+    assert!(!cluster.authenticator.is_front_proxy(&caller(Some(&cluster.clients.client("front-proxy-client", &[])))));
+    assert!(!cluster.authenticator.is_front_proxy(&caller(None)));
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -6,6 +7,7 @@ use http::Method;
 use parking_lot::Mutex;
 use rustls::pki_types::CertificateDer;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 use super::*;
 use crate::apiserver::certificates::material::{Material, names};
@@ -13,6 +15,7 @@ use crate::apiserver::certificates::rotation::Step;
 use crate::apiserver::fixtures::{ApiRequest, ApiServer, NOW};
 use crate::clock::UnixMillis;
 use crate::readiness::Readiness;
+use crate::telemetry::warnings::Warnings;
 
 mod damage;
 mod exchange;
@@ -37,6 +40,10 @@ struct World {
     forbid_writes: bool,
     /// Patches of this one are always refused.
     forbidden: &'static str,
+    /// What somebody makes of an APIService just before our own patch of it.
+    meanwhile: Option<Value>,
+    /// APIServices may not be listed.
+    unlisted: bool,
 }
 
 impl World {
@@ -66,11 +73,19 @@ impl World {
             (&Method::PATCH, path) => {
                 let name = path.strip_prefix(API_SERVICES).unwrap().trim_start_matches('/');
                 let found = self.api_services.get_mut(name).unwrap();
+                if let Some(meanwhile) = self.meanwhile.take() {
+                    *found = meanwhile;
+                }
+                let seen = &request.body["metadata"]["resourceVersion"];
+                if seen.is_string() && *seen != found["metadata"]["resourceVersion"] {
+                    return Some((409, failure(409)));
+                }
                 for (key, value) in request.body["spec"].as_object().unwrap() {
                     found["spec"][key] = value.clone();
                 }
                 Some((200, found.clone()))
             }
+            (&Method::GET, API_SERVICES) if self.unlisted => Some((403, failure(403))),
             (&Method::GET, API_SERVICES) if !request.query.contains("watch=true") => {
                 let items: Vec<_> = self.api_services.values().collect();
                 Some((200, json!({"metadata": {"resourceVersion": "1"}, "items": items})))
@@ -145,8 +160,22 @@ fn chain(material: &Material, now: UnixMillis) -> Vec<CertificateDer<'static>> {
     material.judge(&names(&service()), now).pair.unwrap().cert
 }
 
+/// Whether no client believes what is served.
+fn is_a_stand_in(serving: &ServingCertificate) -> bool {
+    serving.authority_ending().is_none() && !serving.chain().is_empty()
+}
+
 fn service() -> Service {
     Service { namespace: "custom-api".to_owned(), name: "custom-api".to_owned() }
+}
+
+/// Runs without a stop.
+fn start(api: &ApiServer, overlap: Duration) -> (Readiness, JoinHandle<()>) {
+    let readiness = Readiness::default();
+    let own = OwnCertificates::new(api.client(), service(), Clock::manual(NOW).0, overlap, Arc::default());
+    let latch = readiness.latch("own-certificates", "no certificate yet");
+    let running = tokio::spawn(own.run(latch, CancellationToken::new()));
+    (readiness, running)
 }
 
 /// Runs until readiness and quiet; what was served, and the world afterwards.
@@ -246,7 +275,7 @@ async fn an_unfit_certificate_is_replaced_under_its_own_version() {
 #[tokio::test(start_paused = true)]
 async fn an_api_server_that_is_away_is_waited_for_and_named() {
     let (serving, readiness, world, api) = run(World { away: true, ..World::default() }).await;
-    assert!(serving.chain().is_empty() && !readiness.is_ready());
+    assert!(is_a_stand_in(&serving) && !readiness.is_ready());
     let failure = readiness.checks()[0].failure.clone().unwrap();
     assert!(failure.contains("custom-api/custom-api-serving-cert"), "{failure}");
     assert!(api.requests().len() >= 2 && world.lock().secret.is_none());
@@ -299,4 +328,68 @@ async fn one_api_service_that_may_not_be_patched_holds_up_no_other() {
     let world = world.lock();
     assert!(world.api_services["v1.custom.example.com"]["spec"]["caBundle"].is_string());
     assert!(world.api_services["v1.aaa"]["spec"]["caBundle"].is_null());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_service_that_leads_elsewhere_by_now_is_not_patched() {
+    let (name, ours) = api_service("v1.custom.example.com", "custom-api", &json!({}));
+    let (_, mut theirs) = api_service("v1.custom.example.com", "other", &json!({"caBundle": "b3RoZXI="}));
+    theirs["metadata"]["resourceVersion"] = json!("3");
+    let (warnings, _guard) = Warnings::listen();
+    let world = World { api_services: [(name, ours)].into(), meanwhile: Some(theirs.clone()), ..World::default() };
+    let (_, _, world, _) = run(world).await;
+    assert_eq!(world.lock().api_services["v1.custom.example.com"], theirs);
+    assert_eq!(warnings.saying("caBundle"), 0, "who is slower is at no fault");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_service_that_changes_under_our_hands_is_set_all_the_same() {
+    let (name, seen) = api_service("v1.custom.example.com", "custom-api", &json!({}));
+    let mut changed = seen.clone();
+    changed["metadata"]["resourceVersion"] = json!("3");
+    let world = World { api_services: [(name, seen)].into(), meanwhile: Some(changed), ..World::default() };
+    let (_, _, world, _) = run(world).await;
+    assert!(world.lock().api_services["v1.custom.example.com"]["spec"]["caBundle"].is_string());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_is_refused_is_asked_for_ever_more_rarely_and_told_once() {
+    let (warnings, _guard) = Warnings::listen();
+    let good = made(&names(&service()), NOW);
+    let world = Mutex::new(World { secret: Some(kept(&good)), unlisted: true, ..World::default() });
+    let api = ApiServer::with(move |request| world.lock().answer(request));
+    let (_, running) = start(&api, OVERLAP);
+    tokio::time::sleep(Duration::from_mins(10)).await;
+    running.abort();
+    let lists = api.requests().iter().filter(|request| request.path == API_SERVICES).count();
+    assert!((10..40).contains(&lists), "{lists}");
+    assert_eq!(warnings.saying("APIServices cannot be watched"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replica_that_is_cut_off_is_not_ready_before_an_overlap_is_over_however_short() {
+    for overlap in [10, 20, 60].map(Duration::from_secs) {
+        let (world, is_cut_off) = (Mutex::new(World::default()), Arc::<AtomicBool>::default());
+        let cut_off = Arc::clone(&is_cut_off);
+        let api = ApiServer::with(
+            move |request| if cut_off.load(Ordering::Relaxed) { None } else { world.lock().answer(request) },
+        );
+        let (readiness, running) = start(&api, overlap);
+        tokio::time::sleep(overlap).await;
+        assert!(readiness.is_ready(), "{overlap:?}");
+        is_cut_off.store(true, Ordering::Relaxed);
+        tokio::time::sleep(overlap * 19 / 20).await;
+        assert!(!readiness.is_ready(), "{overlap:?}");
+        running.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_cannot_have_a_certificate_yet_can_be_asked_why() {
+    let (serving, readiness, ..) = run(World { away: true, ..World::default() }).await;
+    let stand_in = serving.chain();
+    assert!(!stand_in.is_empty() && !readiness.is_ready());
+    let (other, ..) = run(World { away: true, ..World::default() }).await;
+    assert_ne!(stand_in, other.chain(), "it is nobody's but this process's");
+    assert_eq!(serving.authority_ending(), None);
 }

@@ -19,6 +19,10 @@ fn retiring(pair: Fitness) -> State {
     State { has_others: true, ..settled(pair, Able) }
 }
 
+fn retiring_to(pair: Fitness, issuer: Ability) -> State {
+    State { issuer, ..retiring(pair) }
+}
+
 fn asked(state: State) -> State {
     State { is_asked: true, ..state }
 }
@@ -59,6 +63,15 @@ fn nothing_is_waited_for_on_the_last_day() {
     assert_eq!(announced(LastDay).next(BEGUN, OVERLAP), Some(Issue));
     assert_eq!(retiring(LastDay).next(BEGUN, OVERLAP), Some(Issue));
     assert_eq!(retiring(Ending).next(OVERLAP, OVERLAP), Some(Issue), "whoever retires, the pair comes first");
+}
+
+#[test]
+fn an_issuer_that_ends_as_soon_as_its_pair_makes_no_other() {
+    for pair in [Ending, LastDay] {
+        assert_eq!(retiring_to(pair, IssuerEnding).next(BEGUN, OVERLAP), Some(Announce), "{pair:?}");
+    }
+    assert_eq!(retiring_to(Good, IssuerEnding).next(BEGUN, OVERLAP), None);
+    assert_eq!(retiring_to(Good, IssuerEnding).next(OVERLAP, OVERLAP), Some(Retire));
 }
 
 #[test]
@@ -106,6 +119,8 @@ fn every_way_comes_to_rest() {
 /// What the next look finds, if all goes well.
 fn after(step: Step, state: State) -> State {
     match step {
+        // A pair does not outlive its issuer.
+        Issue if state.issuer == IssuerEnding => State { pair: Ending, is_issuers: true, ..state },
         Issue => State { pair: Good, is_issuers: true, ..state },
         Announce => State { issuer: Able, is_issuers: false, has_others: true, is_asked: false, ..state },
         Retire => State { has_others: false, ..state },

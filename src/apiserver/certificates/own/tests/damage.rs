@@ -1,8 +1,10 @@
 //! Secrets that somebody had a hand in.
 
 use Fate::{Founded, Refused, Renewed, Served};
+use rcgen::date_time_ymd;
 
 use super::*;
+use crate::apiserver::fixtures::Authority;
 
 const YEAR: Duration = Duration::from_hours(24 * 366);
 
@@ -126,7 +128,7 @@ async fn each_damage_is_repaired_or_refused_with_a_remedy() {
                 assert_eq!(serving.chain(), chain(&new, NOW), "{name}");
             }
             Refused(remedy) => {
-                assert!(!is_written && serving.chain().is_empty() && !readiness.is_ready(), "{name}");
+                assert!(!is_written && is_a_stand_in(&serving) && !readiness.is_ready(), "{name}");
                 assert!(failure.contains("custom-api/custom-api-serving-cert"), "{name}: {failure}");
                 assert!(failure.contains(remedy), "{name}: {failure}");
             }
@@ -171,4 +173,41 @@ async fn a_secret_that_is_lost_or_spoilt_gets_back_what_is_served() {
         assert_eq!(serving.chain(), chain(&before, NOW));
     }
     running.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_an_authority_beside_a_damaged_pair_gets_it_after_the_repair() {
+    let good = made(&names(&service()), NOW);
+    for damage in [&["tls.key"][..], &["tls.key", "ca.key"]] {
+        let mut secret = kept(&good);
+        for part in damage {
+            without(part)(&mut secret);
+        }
+        annotated("kube-vitals/new-authority")(&mut secret);
+        let (serving, _, world, _) = run(World { secret: Some(secret), ..World::default() }).await;
+        let found = world.lock().secret.clone().unwrap();
+        let new = material(&found);
+        assert_eq!(new.authorities.matches("BEGIN").count(), 2, "{damage:?}");
+        assert_ne!(new.issuer_key, good.issuer_key, "{damage:?}");
+        assert_eq!(found["metadata"]["annotations"], json!({}), "{damage:?}");
+        assert_eq!(serving.chain(), chain(&new, NOW), "{damage:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pair_of_an_issuer_that_ends_as_soon_is_served_while_another_takes_over() {
+    let root = Authority::named("root");
+    let issuer = root.intermediate_with("below", |params| params.not_after = date_time_ymd(2026, 7, 5));
+    let by_hand = Material {
+        authorities: format!("{}{}", issuer.pem(), root.pem()),
+        issuer_key: issuer.key_pem(),
+        ..Material::default()
+    };
+    let ending = by_hand.after(Step::Issue, &names(&service()), NOW).unwrap();
+    let (serving, readiness, world, api) = run(World { secret: Some(kept(&ending)), ..World::default() }).await;
+    assert!(readiness.is_ready(), "{:?}", readiness.checks()[0].failure);
+    assert_eq!(serving.chain(), chain(&ending, NOW));
+    assert_eq!(api.requests().iter().filter(|request| request.method == Method::PUT).count(), 1);
+    let announced = material(world.lock().secret.as_ref().unwrap());
+    assert_eq!(announced.authorities.matches("BEGIN").count(), 3);
 }

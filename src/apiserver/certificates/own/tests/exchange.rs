@@ -2,10 +2,8 @@
 //! requests serves what the aggregator does not believe.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustls::pki_types::pem::PemObject;
-use tokio::task::JoinHandle;
 
 use super::*;
 use crate::apiserver::certificates::material;
@@ -96,7 +94,8 @@ impl Fleet {
         let mut world = self.world.lock();
         let secret = world.secret.as_mut().unwrap();
         secret["metadata"]["annotations"] = json!({"kube-vitals/new-authority": "please"});
-        secret["metadata"]["resourceVersion"] = json!("1000");
+        let version: u64 = secret["metadata"]["resourceVersion"].as_str().unwrap().parse().unwrap();
+        secret["metadata"]["resourceVersion"] = json!((version + 1000).to_string());
     }
 
     /// Lets time pass, in which whoever gets requests is believed.
@@ -156,6 +155,22 @@ async fn an_authority_that_is_asked_for_takes_over_with_both_believed_meanwhile(
     let version = fleet.version();
     fleet.live(minutes(180), |_| ()).await;
     assert_eq!(fleet.version(), version, "asked for once, done once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_again_while_an_authority_takes_over_gets_another_after_it() {
+    for (met, later) in [("announced", 5), ("retiring", 70)] {
+        let mut fleet = Fleet::start(2).await;
+        fleet.ask_for_a_new_authority();
+        fleet.live(Duration::from_mins(later), |_| ()).await;
+        let first = fleet.kept();
+        assert_eq!(authorities(&first), 2, "{met}");
+        fleet.ask_for_a_new_authority();
+        fleet.live(Duration::from_hours(5), |_| ()).await;
+        let settled = fleet.kept();
+        assert_eq!(authorities(&settled), 1, "{met}");
+        assert!(fleet.all_serve(&settled) && !first.authorities.contains(&settled.authorities), "{met}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
