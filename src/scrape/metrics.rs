@@ -126,7 +126,7 @@ impl Metrics {
         registry.register("nodes", "Nodes by what came of their last scrape", nodes);
         let help = "Nodes by the replica that asks them; without --scrape-sharing each asks all";
         registry.register("divided_nodes", help, divided);
-        let help = "Nodes that another replica asked and we ask now, because replicas came or went, or it was silent";
+        let help = "Nodes that another replica asked and we ask now, because replicas came or went, or it told of no good scrape";
         registry.register("node_take_overs", help, taken_over);
         metrics.begin();
         metrics

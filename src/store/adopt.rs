@@ -78,6 +78,7 @@ pub(super) fn record(
     }
     let Joining { mut pods, containers, .. } = joining;
     pods.sort_by(|one, other| one.key.cmp(&other.key));
+    let clock_was_set = previous.filter(|_| !is_last).map_or(clock_was_set, |known| known.clock_was_set);
     let readings = Readings { node, pods: pods.into(), containers: containers.into(), clock_was_set };
     let told = NodeRecord::told(readings, scrape, last_success, outcome_since);
     Some(match previous {

@@ -157,6 +157,8 @@ fn after_a_nodes_clock_was_set_back_what_is_told_of_the_last_scrape_counts() {
     assert!(world.record().clock_was_set, "told on to who begins");
     world.adopt(told(125, 63, true));
     assert_eq!(world.told(), "a/app=68", "an older scrape tells nothing of now");
+    assert!(world.adopt(told(126, 69, false)));
+    assert!(world.record().clock_was_set, "nor whether the clock was set");
     world.adopt(Handed { clock_was_set: true, ..failed(145, Some(at(130))) });
     world.adopt(told(160, 98, false));
     assert_eq!(world.told(), "a/app=98");

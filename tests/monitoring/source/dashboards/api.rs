@@ -249,7 +249,7 @@ fn shared() -> Vec<Panel> {
             Lines,
             "Nodes taken over",
             PerSecond,
-            "Because replicas came or went (divided), or because the one that was to ask told nothing for too long (silent).",
+            "Because replicas came or went (divided), or because the one that was to ask told of no good scrape for too long (silent).",
         )
         .query("sum by (cause) (rate(kube_vitals_node_take_overs_total{@}[$__rate_interval]))", "{{cause}}"),
         Panel::new(Lines, "Scrapes told", PerSecond, "Messages among replicas: one for each scrape and listener, and signs of life.")
