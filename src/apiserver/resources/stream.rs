@@ -7,7 +7,7 @@
 //! What writes holds an immutable [`Moment`](super::join::Moment) and where it stands, nothing else:
 //! memory per request is two chunks whatever the length. What fits in one chunk is sent at once
 //! with its length; the rest by a task that ends with the request's time, so that a client who
-//! does not read keeps neither a snapshot nor a place among the requests in flight.
+//! does not read keeps no snapshot.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
