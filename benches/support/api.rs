@@ -288,7 +288,7 @@ fn good_scrape(started: UnixMillis) -> Scrape {
         started,
         duration: Duration::from_millis(20),
         body_bytes: 39_000,
-        address: "192.0.2.1:10250".to_owned(),
+        address: "192.0.2.1:10250".into(),
         rejected: Rejected::default(),
         outcome: Ok(()),
     }

@@ -62,7 +62,7 @@ fn good_scrape() -> Scrape {
         started: UnixMillis(1_795_391_071_434),
         duration: Duration::from_millis(20),
         body_bytes: 39_000,
-        address: "192.0.2.1:10250".to_owned(),
+        address: "192.0.2.1:10250".into(),
         rejected: Rejected::default(),
         outcome: Ok(()),
     }

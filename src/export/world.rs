@@ -95,7 +95,7 @@ impl World {
             started: at(seconds),
             duration: Duration::from_millis(5),
             body_bytes: 1,
-            address: String::new(),
+            address: Box::default(),
             rejected: Rejected::default(),
             outcome: Ok(()),
         };

@@ -102,7 +102,7 @@ fn scrape() -> Scrape {
         started: NOW,
         duration: Duration::from_millis(12),
         body_bytes: 3_000,
-        address: "10.0.0.1:10250".to_owned(),
+        address: "10.0.0.1:10250".into(),
         rejected: Rejected::default(),
         outcome: Ok(()),
     }

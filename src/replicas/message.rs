@@ -157,7 +157,7 @@ impl NodeSamples {
             scraped_ms: record.last_success.map_or(0, |time| time.0),
             scrape_ms: u32::try_from(scrape.duration.as_millis()).unwrap_or(u32::MAX),
             body_bytes: scrape.body_bytes,
-            address: scrape.address.clone(),
+            address: scrape.address.to_string(),
             age_ms: record.last_success.and_then(|time| time.if_past(now)).map(|time| age_ms(time, now)),
             lasting_ms: age_ms(record.outcome_since, scrape.started),
             failed: scrape.outcome.as_ref().err().map(|failure| FailedScrape {

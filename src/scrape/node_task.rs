@@ -119,7 +119,7 @@ impl NodeTask {
         let started = shared.intake.clock.now();
         let answer = self.ask(Page::Resource).await;
         self.look_at_clock(begun, &answer);
-        let address = self.dial.line.asked().to_owned();
+        let address = self.dial.line.asked().into();
         let scrape = Scrape {
             started,
             duration: begun.elapsed(),

@@ -64,7 +64,7 @@ mod tests {
             started: UnixMillis(1_000),
             duration: std::time::Duration::ZERO,
             body_bytes: 0,
-            address: String::new(),
+            address: Box::default(),
             rejected: Rejected::default(),
             outcome: Ok(()),
         };

@@ -25,7 +25,7 @@ fn scrape(seconds: f64) -> Scrape {
         started: at(seconds),
         duration: Duration::from_millis(20),
         body_bytes: 7500,
-        address: "192.0.2.1:10250".to_owned(),
+        address: "192.0.2.1:10250".into(),
         rejected: Rejected::default(),
         outcome: Ok(()),
     }

@@ -114,7 +114,7 @@ pub struct Scrape {
     /// Bytes of the body as received.
     pub body_bytes: u64,
     /// `address:port` that was asked last; empty when there was none.
-    pub address: String,
+    pub address: Box<str>,
     /// Lines refused in an otherwise good body.
     pub rejected: Rejected,
     /// What came of it.

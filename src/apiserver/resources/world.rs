@@ -139,7 +139,7 @@ impl World {
             started: at(time),
             duration: Duration::from_millis(12),
             body_bytes: 3_456,
-            address: "10.0.0.1:10250".to_owned(),
+            address: "10.0.0.1:10250".into(),
             rejected: Rejected::default(),
             outcome,
         };

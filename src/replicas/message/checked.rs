@@ -51,15 +51,12 @@ impl NodeSamples {
             Some(failed) => (bounds.now - Duration::from_millis(failed.age_ms), Err(failed.checked()?)),
             None => (last_success?, Ok(())),
         };
-        let mut address = self.address.clone();
-        if address.len() > MAX_ADDRESS_BYTES || address.chars().any(char::is_control) {
-            address.clear();
-        }
+        let is_address = self.address.len() <= MAX_ADDRESS_BYTES && !self.address.chars().any(char::is_control);
         Some(Scrape {
             started,
             duration: Duration::from_millis(self.scrape_ms.into()),
             body_bytes: self.body_bytes,
-            address,
+            address: if is_address { self.address.as_str().into() } else { Box::default() },
             rejected: self.refused.map(RefusedLines::checked).unwrap_or_default(),
             outcome,
         })

@@ -36,7 +36,7 @@ fn what_is_told_is_what_was_known() {
     assert_eq!(handed.pods[0].key, PodKey::new("shop", "a"));
     assert_eq!(handed.pods[1].containers, [("app".into(), run(Some(point()))), ("proxy".into(), run(None))]);
     assert_eq!((handed.scrape.started, handed.scrape.body_bytes), (NOW, 3_000));
-    assert_eq!(handed.scrape.address, "10.0.0.1:10250");
+    assert_eq!(&*handed.scrape.address, "10.0.0.1:10250");
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn runs_that_cannot_be_are_dropped() {
 fn an_address_or_a_time_that_cannot_be_is_not_shown() {
     let foreign = NodeSamples { address: "a\r\nb".to_owned(), scraped_ms: i64::MAX, age_ms: None, ..told() };
     let (_, handed, _) = checked(foreign).unwrap();
-    assert_eq!((handed.scrape.address.as_str(), handed.scrape.started), ("", BOUNDS.newest));
+    assert_eq!((&*handed.scrape.address, handed.scrape.started), ("", BOUNDS.newest));
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn scrape() -> Scrape {
         started: NOW,
         duration: Duration::from_millis(20),
         body_bytes: 0,
-        address: "10.0.0.1:10250".to_owned(),
+        address: "10.0.0.1:10250".into(),
         rejected: Rejected::default(),
         outcome: Ok(()),
     }

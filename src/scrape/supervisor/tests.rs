@@ -345,7 +345,7 @@ mod shared {
         let now = world.clock.now();
         let (duration, rejected) = (Duration::ZERO, Rejected::default());
         let last_success = outcome.is_ok().then_some(now);
-        let scrape = Scrape { started: now, duration, body_bytes: 0, address: String::new(), rejected, outcome };
+        let scrape = Scrape { started: now, duration, body_bytes: 0, address: Box::default(), rejected, outcome };
         let handed =
             Handed { node: None, pods: vec![], scrape, clock_was_set: false, last_success, outcome_since: now };
         let pod = |namespace: &str, name: &str| Some((PodKey::new(namespace, name), Uid::parse("pod")));

@@ -34,7 +34,7 @@ fn handed(seconds: i64, node: Option<Run>, pods: Vec<HandedPod>) -> Handed {
         started: at(seconds),
         duration: Duration::ZERO,
         body_bytes: 0,
-        address: String::new(),
+        address: Box::default(),
         rejected: Rejected::default(),
         outcome: Ok(()),
     };

@@ -63,7 +63,7 @@ fn scrape_with_refused_lines(world: &World, node: &str) {
         started: at(0.5),
         duration: Duration::from_nanos(1_234_567_890),
         body_bytes: 0,
-        address: String::new(),
+        address: Box::default(),
         rejected: Rejected { count: 2, first: Some((7, RejectReason::Value)) },
         outcome: Ok(()),
     };
