@@ -173,7 +173,7 @@ impl Replica {
     }
 
     async fn keep(&mut self, stop: &CancellationToken, standing: &watch::Sender<Standing>) {
-        let mut failures = 0;
+        let (mut failures, mut was_refused) = (0, false);
         loop {
             self.own.state = match (stop.is_cancelled(), self.readiness.is_ready()) {
                 (true, _) => State::Stopping,
@@ -182,7 +182,14 @@ impl Replica {
             };
             // An API server that hangs is one that does not let us.
             let beat = tokio::time::timeout(self.own.lasts, self.leases.beat(&self.own)).await;
-            failures = if beat == Ok(true) { 0 } else { failures + 1 };
+            let is_refused = self.leases.is_refused();
+            // An API server that comes back refuses everybody for a moment: what failed before counts for nothing.
+            failures = match beat {
+                Ok(true) => 0,
+                _ if is_refused && !was_refused => 1,
+                _ => failures + 1,
+            };
+            was_refused = is_refused;
             standing.send_replace(Standing { own: self.own.state, others: self.leases.sharing() });
             if failures == 1 && self.own.shares {
                 let namespace = &self.service.namespace;
@@ -196,7 +203,7 @@ impl Replica {
                 State::Starting => START_BEAT.min(self.beat),
                 State::Ready | State::Stopping => self.beat,
             };
-            let longest = if self.leases.is_refused() { LONGEST_PAUSE } else { self.own.lasts / 2 };
+            let longest = if is_refused { LONGEST_PAUSE } else { self.own.lasts / 2 };
             let pause = pause(beat, failures, longest);
             let is_told = self.own.state == State::Stopping;
             tokio::select! {
@@ -220,6 +227,11 @@ mod tests {
 
     /// How often a replica asks for its Lease in the three minutes in which it is refused so.
     async fn beats_while_refused(code: u16) -> usize {
+        beats_while(&[(code, Duration::from_mins(3))]).await
+    }
+
+    /// The same in the last of some periods, one after the other.
+    async fn beats_while(periods: &[(u16, Duration)]) -> usize {
         let server = LeaseServer::default();
         let pod = Pod { name: "one".to_owned(), address: [10, 0, 0, 1].into() };
         let service = Service { namespace: "custom-api".to_owned(), name: "custom-api".to_owned() };
@@ -230,9 +242,11 @@ mod tests {
         let [filled, stop, ending] = std::array::from_fn(|_| CancellationToken::new());
         let running = tokio::spawn(replica.run(filled, stop, ending.clone()));
         tokio::time::sleep(Duration::from_secs(20)).await;
-        server.0.lock().refusal = Some(code);
-        server.0.lock().requests.clear();
-        tokio::time::sleep(Duration::from_mins(3)).await;
+        for (code, lasting) in periods {
+            server.0.lock().refusal = Some(*code);
+            server.0.lock().requests.clear();
+            tokio::time::sleep(*lasting).await;
+        }
         let renewals = server.0.lock().requests.iter().filter(|(method, _)| *method == http::Method::PATCH).count();
         ending.cancel();
         running.await.unwrap();
@@ -249,5 +263,11 @@ mod tests {
         for code in [401, 403] {
             assert!(beats_while_refused(code).await < 10);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_refusal_after_an_outage_costs_two_beats_and_no_minute() {
+        let (outage, moment) = (Duration::from_mins(2), Duration::from_secs(25));
+        assert!(beats_while(&[(503, outage), (403, moment)]).await >= 2);
     }
 }
