@@ -63,7 +63,7 @@ impl KubeletAccess {
     pub fn from_config(config: &kube::Config) -> Result<Self, Error> {
         let credentials =
             serde_json::to_value(&config.auth_info).and_then(Credentials::deserialize).unwrap_or_default();
-        let token = match (credentials.token_file, credentials.token) {
+        let token = match (credentials.token_file, credentials.token.filter(|token| !token.trim().is_empty())) {
             (Some(path), _) => TokenSource::File(path),
             (None, Some(token)) => TokenSource::Fixed(token),
             (None, None) => TokenSource::None,
@@ -104,6 +104,14 @@ mod tests {
         assert!(matches!(access.token, TokenSource::File(path) if path.as_os_str() == "/token"));
         let fixed = KubeletAccess::from_config(&config(&serde_json::json!({"token": "a"}))).unwrap();
         assert!(matches!(fixed.token, TokenSource::Fixed(token) if token == "a"));
+    }
+
+    #[test]
+    fn an_empty_token_beside_a_certificate_is_none() {
+        for token in ["", " \n"] {
+            let access = KubeletAccess::from_config(&config(&serde_json::json!({"token": token}))).unwrap();
+            assert!(matches!(access.token, TokenSource::None));
+        }
     }
 
     #[test]
