@@ -8,13 +8,13 @@ use crate::clock::UnixMillis;
 use crate::cluster::{Node, View};
 use crate::scrape::metrics::{Cause, Metrics, NodeState};
 use crate::scrape::node_task::Shared;
-use crate::store::NodeRecord;
 use crate::usage::{NodeName, Uid};
 
 /// Resolutions for which a good scrape that was told is believed to be followed by another.
 const PATIENCE: u32 = 2;
 /// A failing node is asked more rarely, every four resolutions in the end. Where failures alone are told for
-/// longer, it may be the other replica that is at fault.
+/// longer, it may be the other replica that is at fault; before its samples are too old to be served, that is
+/// to be found out.
 const PATIENCE_WITH_FAILING: u32 = 6;
 
 /// Nodes without a task of ours.
@@ -69,7 +69,7 @@ impl Others {
     /// long are given back, to be asked by us.
     pub(super) fn look(&mut self, shared: &Shared) -> Vec<NodeName> {
         let (snapshot, now) = (shared.intake.store.snapshot(), shared.intake.clock.now());
-        let resolution = self.resolution;
+        let (resolution, max_sample_age) = (self.resolution, shared.intake.max_sample_age);
         let is_silent = |name: &NodeName, other: &mut Other| {
             let record = snapshot.node(name);
             if let Some(record) = record {
@@ -79,7 +79,8 @@ impl Others {
             other.since = other.since.min(now);
             let good = record.and_then(|record| record.last_success?.if_past(now));
             let since = good.map_or(other.since, |good| good.max(other.since));
-            now.since(since) > patience(resolution, record)
+            let is_failing = record.is_some_and(|record| record.scrape.outcome.is_err());
+            now.since(since) > patience(resolution, max_sample_age, is_failing)
         };
         let silent: Vec<_> = self.nodes.extract_if(is_silent).map(|(name, _)| name).collect();
         shared.metrics.take_over(Cause::Silent, silent.len());
@@ -87,7 +88,25 @@ impl Others {
     }
 }
 
-fn patience(resolution: Duration, record: Option<&NodeRecord>) -> Duration {
-    let is_failing = record.is_some_and(|record| record.scrape.outcome.is_err());
-    resolution * if is_failing { PATIENCE_WITH_FAILING } else { PATIENCE }
+fn patience(resolution: Duration, max_sample_age: Duration, is_failing: bool) -> Duration {
+    let (patience, with_failing) = (resolution * PATIENCE, resolution * PATIENCE_WITH_FAILING);
+    if is_failing { with_failing.min(max_sample_age / 2).max(patience) } else { patience }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failing_node_is_asked_here_too_before_its_samples_are_too_old() {
+        let after = |resolution, max_sample_age, is_failing| {
+            patience(Duration::from_secs(resolution), Duration::from_secs(max_sample_age), is_failing).as_secs()
+        };
+        assert_eq!(after(15, 120, false), 30);
+        for ((resolution, max_sample_age), seconds) in
+            [((5, 120), 30), ((15, 120), 60), ((30, 120), 60), ((60, 120), 120)]
+        {
+            assert_eq!(after(resolution, max_sample_age, true), seconds, "{resolution} s, {max_sample_age} s");
+        }
+    }
 }
